@@ -1,0 +1,147 @@
+/// A durable log of many streams: the one place where events are kept.
+///
+/// The contract, which the conformance suite in `ThroughlineTestKit` tests on every implementation:
+///
+/// - **Order.** Appends are made durable in the order of the calls. Completions run in that order, on a thread of the
+///   store's own, and must be quick and must not block.
+/// - **All or nothing.** The records of one append become durable together, or none of them does.
+/// - **Acknowledged means durable.** A completion with success runs only after the records survive a kill of the process
+///   and a loss of power.
+/// - **On a condition.** An append succeeds only if `expecting` is the stream's tail after everything before it in the
+///   order. Otherwise it fails with `conflict` and stores nothing.
+/// - **Reads see what is durable**, and no more. A read made after a completion sees that append.
+/// - **Erased is gone.** `erase` completes when no byte of the stream's records is left in any file; the identifier is
+///   remembered, answers `erased` and can never be appended to again.
+/// - **Failures.** After `full` the store goes on: it has stored nothing of that append, reads work, later appends may
+///   succeed. After `failed` nothing is known: every later append fails with `failed`, and the server has to stop.
+public protocol LogStore: AnyObject, Sendable {
+    /// Appends records to a stream, which comes into being with its first append.
+    ///
+    /// - Parameter completion: Runs exactly once, after the commit. Many completions run for one commit; `onCommit` tells
+    ///   when the last of them has run.
+    func append(_ append: LogAppend, completion: @escaping LogCompletion)
+
+    /// Sets what runs after the completions of each commit, on the same thread. Called once, before the first append.
+    func onCommit(_ handler: @escaping @Sendable () -> Void)
+
+    /// The durable records of a stream whose sequence is greater than `after`, oldest first. Blocks: it may read from disk.
+    ///
+    /// A note carries the sequence of the event it follows, so the notes right behind event `after` are not returned.
+    /// At least one record comes back when there is one, whatever the limits say.
+    func read(_ stream: StreamID, after: SequenceNumber, limit: ReadLimit) throws(StoreError) -> [LogRecord]
+
+    /// What is known of a stream. Cheap: from memory.
+    func status(of stream: StreamID) -> StreamStatus
+
+    /// Calls `body` for every live stream, in no particular order, with its durable tail and its latest summary. Blocks.
+    func forEachStream(_ body: (StreamID, SequenceNumber, [UInt8]) -> Void) throws(StoreError)
+
+    /// Erases a stream for good. Ordered with the appends: appends called later fail with `erased`.
+    func erase(_ stream: StreamID, completion: @escaping LogCompletion)
+
+    /// Makes durable what was appended, runs the completions, closes the files. Later calls fail with `closed`. Blocks.
+    func close()
+}
+
+public typealias LogCompletion = @Sendable (Result<Void, StoreError>) -> Void
+
+/// The name of a stream: 1 to 300 bytes of UTF-8. A session's events are the stream `sessions/<id>`.
+public struct StreamID: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+    public var rawValue: String
+
+    public init(rawValue: String) { self.rawValue = rawValue }
+    public init(_ rawValue: String) { self.rawValue = rawValue }
+    public var description: String { rawValue }
+}
+
+/// One entry of a stream.
+public struct LogRecord: Hashable, Sendable {
+    public enum Kind: UInt8, Sendable {
+        /// A public event: takes the next sequence number.
+        case event = 1
+        /// Private to the server: takes no number and carries that of the event it follows.
+        case note = 2
+    }
+
+    public var kind: Kind
+    public var sequence: SequenceNumber
+    public var at: Timestamp
+    /// The bytes readers get. Empty in a note.
+    public var payload: [UInt8]
+    /// Bytes that only the server reads: lease tokens, positions of writers, frames of a gateway. Often empty.
+    public var note: [UInt8]
+
+    public init(kind: Kind, sequence: SequenceNumber, at: Timestamp, payload: [UInt8], note: [UInt8] = []) {
+        self.kind = kind
+        self.sequence = sequence
+        self.at = at
+        self.payload = payload
+        self.note = note
+    }
+}
+
+/// Records that become durable together.
+public struct LogAppend: Sendable {
+    public var stream: StreamID
+    /// The stream's tail before this append; zero for a stream that does not exist yet.
+    public var expecting: SequenceNumber
+    /// Never empty. Events are numbered from `expecting` + 1 without a gap; a note has the number of the event before it.
+    public var records: [LogRecord]
+    /// What listings and a starting server need to know of the stream, opaque to the store, at most 32 KiB. It replaces
+    /// the one before; `nil` leaves it.
+    public var summary: [UInt8]?
+
+    public init(stream: StreamID, expecting: SequenceNumber, records: [LogRecord], summary: [UInt8]? = nil) {
+        self.stream = stream
+        self.expecting = expecting
+        self.records = records
+        self.summary = summary
+    }
+
+    /// The stream's tail after this append.
+    public var tail: SequenceNumber { records.last?.sequence ?? expecting }
+
+    /// Bytes of payload, notes and summary.
+    public var byteCount: Int {
+        records.reduce(summary?.count ?? 0) { $0 + $1.payload.count + $1.note.count }
+    }
+
+    /// Largest `byteCount` that a store takes: 16 MiB.
+    public static let maximumBytes = 16 << 20
+}
+
+/// How much one read returns at most.
+public struct ReadLimit: Sendable {
+    public var records: Int
+    public var bytes: Int
+
+    public init(records: Int = .max, bytes: Int = 1 << 20) {
+        self.records = records
+        self.bytes = bytes
+    }
+}
+
+/// What a store knows of a stream.
+public enum StreamStatus: Hashable, Sendable {
+    case absent
+    case live(tail: SequenceNumber)
+    case erased
+}
+
+/// Why a store did not do what it was asked.
+public enum StoreError: Error, Hashable, Sendable {
+    /// The condition did not hold; `tail` is where the stream is.
+    case conflict(tail: SequenceNumber)
+    /// The stream was erased.
+    case erased
+    /// The append is over `LogAppend.maximumBytes`.
+    case tooLarge
+    /// No room on the disk, or the folder became read-only. Nothing of the append was stored; reads go on.
+    case full(String)
+    /// Data that was read does not have its checksum. Names file and place.
+    case corrupt(String)
+    /// The disk failed in a way after which nothing is known. The store takes no more appends.
+    case failed(String)
+    /// The store was closed.
+    case closed
+}

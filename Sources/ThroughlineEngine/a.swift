@@ -1,0 +1,4 @@
+import ThroughlineCore
+import NIOCore
+import DequeModule
+import Logging

@@ -1,0 +1,5 @@
+import ThroughlineEngine
+import AsyncHTTPClient
+import Crypto
+import Hummingbird
+import NIOWebSocket

@@ -1,0 +1,5 @@
+import ThroughlineServer
+import ThroughlineStorage
+import ArgumentParser
+import Configuration
+@main struct M { static func main() {} }
