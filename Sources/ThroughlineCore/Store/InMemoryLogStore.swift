@@ -6,13 +6,13 @@ import Synchronization
 /// Appends are durable when their turn comes on the store's own queue, each a commit of its own. A process that ends takes
 /// it all with it.
 public final class InMemoryLogStore: LogStore {
-    private struct Stream {
+    fileprivate struct Stream {
         var tail = SequenceNumber.zero
         var records: [LogRecord] = []
         var summary: [UInt8] = []
     }
 
-    private struct State {
+    fileprivate struct State {
         var streams: [StreamID: Stream] = [:]
         var erased: Set<StreamID> = []
         var isClosed = false

@@ -1,0 +1,225 @@
+extension Event {
+    /// The event as it is stored and as every reader gets it. The order of the members is fixed: ``AppendView`` and the
+    /// merging of appends rely on it.
+    public var encoded: [UInt8] {
+        var writer = JSONWriter(capacity: 192)
+        writer.object {
+            $0.field("seq", sequence.rawValue)
+            $0.field("at", at.rawValue)
+            $0.key("type")
+            $0.string(body.type.description)
+            if let by {
+                $0.key("by")
+                by.write(to: &$0)
+            }
+            body.writeMembers(to: &$0)
+        }
+        return writer.bytes
+    }
+}
+
+extension EventBody {
+    fileprivate func writeMembers(to writer: inout JSONWriter) {
+        switch self {
+        case .sessionCreated(let info), .sessionUpdated(let info), .sessionClosed(let info):
+            writer.key("session")
+            writer.object { info.writeMembers(to: &$0) }
+        case .inputAdded, .inputUpdated, .inputWithdrawn:
+            writeInput(to: &writer)
+        case .runStarted(let start):
+            writer.key("run")
+            start.write(to: &writer)
+        case .runEnded(let end):
+            writer.key("run")
+            end.write(to: &writer)
+        case .messageStarted, .messageEnded:
+            writeMessage(to: &writer)
+        case .partStarted, .partAppended, .partEnded:
+            writePart(to: &writer)
+        case .commandRequested, .commandAccepted, .commandRejected, .commandApplied:
+            writeCommand(to: &writer)
+        }
+    }
+
+    private func writeInput(to writer: inout JSONWriter) {
+        writer.key("input")
+        switch self {
+        case .inputAdded(let id, let agent, let parts):
+            writer.object {
+                $0.field("id", id.value)
+                $0.field("agent", agent?.value)
+                $0.key("parts")
+                $0.array(parts) { $1.write(to: &$0) }
+            }
+        case .inputUpdated(let id, let parts):
+            writer.object {
+                $0.field("id", id.value)
+                $0.key("parts")
+                $0.array(parts) { $1.write(to: &$0) }
+            }
+        case .inputWithdrawn(let id, let command):
+            writer.object { $0.field("id", id.value) }
+            writer.field("command", command?.value)
+        default:
+            preconditionFailure("not about an input: \(type)")
+        }
+    }
+
+    private func writeMessage(to writer: inout JSONWriter) {
+        writer.key("message")
+        switch self {
+        case .messageStarted(let id, let run, let role, let parent):
+            writer.object {
+                $0.field("id", id.value)
+                $0.field("run", run?.value)
+                $0.field("role", role.rawValue)
+                $0.field("parent", parent?.value)
+            }
+        case .messageEnded(let id, let status):
+            writer.object {
+                $0.field("id", id.value)
+                $0.field("status", status.rawValue)
+            }
+        default:
+            preconditionFailure("not about a message: \(type)")
+        }
+    }
+
+    private func writePart(to writer: inout JSONWriter) {
+        switch self {
+        case .partStarted(let id, let message, let head):
+            writer.key("part")
+            writer.object {
+                $0.field("id", id.value)
+                $0.field("message", message.value)
+                head.writeMembers(to: &$0)
+            }
+        case .partAppended(let id, let run, let offset, let text):
+            writer.field("run", run?.value)
+            writer.key("part")
+            writer.object {
+                $0.field("id", id.value)
+                $0.field("offset", offset)
+                $0.key("text")
+                $0.string(text)
+            }
+        case .partEnded(let id, let status):
+            writer.key("part")
+            writer.object {
+                $0.field("id", id.value)
+                $0.field("status", status.rawValue)
+            }
+        default:
+            preconditionFailure("not about a part: \(type)")
+        }
+    }
+
+    private func writeCommand(to writer: inout JSONWriter) {
+        writer.key("command")
+        writer.object {
+            switch self {
+            case .commandRequested(let id, let target):
+                $0.field("id", id.value)
+                $0.field("verb", "cancel")
+                $0.key("target")
+                target.write(to: &$0)
+            case .commandAccepted(let id), .commandApplied(let id):
+                $0.field("id", id.value)
+            case .commandRejected(let id, let reason):
+                $0.field("id", id.value)
+                $0.field("reason", reason)
+            default:
+                preconditionFailure("not about a command: \(type)")
+            }
+        }
+    }
+}
+
+extension SessionInfo {
+    func writeMembers(to writer: inout JSONWriter) {
+        writer.field("id", id.value)
+        writer.field("title", title)
+        writer.field("metadata", raw: metadata)
+        writer.field("policies", raw: Array(#"{"followUp":"queue"}"#.utf8))
+        writer.field("state", state.rawValue)
+    }
+}
+
+extension PartHead {
+    func writeMembers(to writer: inout JSONWriter) {
+        writer.field("kind", kind.rawValue)
+        writer.field("name", name)
+        writer.field("call", call)
+        writer.field("mediaType", mediaType)
+        writer.field("url", url)
+        writer.field("title", title)
+    }
+}
+
+extension InputPart {
+    func write(to writer: inout JSONWriter) {
+        writer.object {
+            head.writeMembers(to: &$0)
+            $0.key("text")
+            $0.string(text)
+        }
+    }
+}
+
+extension RunError {
+    func write(to writer: inout JSONWriter) {
+        writer.object {
+            $0.field("code", code)
+            $0.field("message", message)
+        }
+    }
+}
+
+extension EventBody.RunStart {
+    func write(to writer: inout JSONWriter) {
+        writer.object {
+            $0.field("id", id.value)
+            $0.field("agent", agent.value)
+            $0.field("label", label)
+            $0.field("parent", parent?.value)
+            $0.key("inputs")
+            $0.array(inputs) { $0.string($1.value) }
+            $0.field("epoch", epoch)
+            $0.key("lease")
+            $0.object { $0.field("milliseconds", leaseMilliseconds) }
+        }
+    }
+}
+
+extension EventBody.RunEnd {
+    func write(to writer: inout JSONWriter) {
+        writer.object {
+            $0.field("id", id.value)
+            $0.field("reason", reason.rawValue)
+            $0.field("usage", raw: usage)
+            if let error {
+                $0.key("error")
+                error.write(to: &$0)
+            }
+            $0.field("command", command?.value)
+        }
+    }
+}
+
+extension Command.Target {
+    func write(to writer: inout JSONWriter) {
+        writer.object {
+            switch self {
+            case .run(let id): $0.field("run", id.value)
+            case .input(let id): $0.field("input", id.value)
+            case .agent(let name): $0.field("agent", name.value)
+            case .mine:
+                $0.key("mine")
+                $0.boolean(true)
+            case .all:
+                $0.key("all")
+                $0.boolean(true)
+            }
+        }
+    }
+}

@@ -1,0 +1,180 @@
+/// How far a message or a part has come.
+public enum PieceStatus: String, Sendable {
+    case streaming, complete, cancelled
+    /// Its source was cut off: what is there is not the whole.
+    case interrupted
+}
+
+/// A session's own data, whole in every event that changes it.
+public struct SessionInfo: Hashable, Sendable {
+    public enum State: String, Sendable { case open, closed }
+
+    public var id: SessionID
+    public var title: String
+    /// A JSON object, compact.
+    public var metadata: [UInt8]
+    public var state: State
+
+    public init(id: SessionID, title: String = "", metadata: [UInt8] = Array("{}".utf8), state: State = .open) {
+        self.id = id
+        self.title = title
+        self.metadata = metadata
+        self.state = state
+    }
+}
+
+/// What kind of thing a part is.
+public enum PartKind: String, Sendable, CaseIterable {
+    case text, reasoning
+    case toolCall = "tool-call"
+    case toolResult = "tool-result"
+    case data, file, source
+}
+
+/// What is known of a part besides its text.
+public struct PartHead: Hashable, Sendable {
+    public var kind: PartKind
+    /// A tool's name, or what a data part is called.
+    public var name: String?
+    /// The id of the tool call that this is, or answers.
+    public var call: String?
+    public var mediaType: String?
+    public var url: String?
+    public var title: String?
+
+    public init(
+        kind: PartKind, name: String? = nil, call: String? = nil, mediaType: String? = nil, url: String? = nil,
+        title: String? = nil
+    ) {
+        self.kind = kind
+        self.name = name
+        self.call = call
+        self.mediaType = mediaType
+        self.url = url
+        self.title = title
+    }
+}
+
+/// A part of an input: said at once, so it never grows.
+public struct InputPart: Hashable, Sendable {
+    public var head: PartHead
+    /// UTF-8.
+    public var text: [UInt8]
+
+    public init(head: PartHead, text: [UInt8]) {
+        self.head = head
+        self.text = text
+    }
+
+    public init(text: String) { self.init(head: PartHead(kind: .text), text: Array(text.utf8)) }
+}
+
+/// What somebody sent: a durable piece of work.
+public struct Input: Hashable, Sendable {
+    public enum State: String, Sendable {
+        case queued, claimed, answered
+        /// Its run failed or was lost.
+        case unanswered
+        case cancelled, withdrawn
+    }
+
+    public var id: InputID
+    public var sequence: SequenceNumber
+    public var at: Timestamp
+    public var by: Participant
+    /// The agent it is addressed to; `nil`: to whoever takes it.
+    public var agent: AgentName?
+    public var parts: [InputPart]
+    public var state = State.queued
+    public var run: RunID?
+}
+
+/// One agent at work on inputs, under a lease.
+public struct Run: Hashable, Sendable {
+    public enum State: String, Sendable {
+        case active, completed, failed, cancelled
+        /// Its agent fell silent for longer than the lease.
+        case lost
+    }
+
+    public var id: RunID
+    public var sequence: SequenceNumber
+    public var at: Timestamp
+    public var agent: AgentName
+    public var label: String?
+    public var parent: RunID?
+    public var inputs: [InputID]
+    public var epoch: UInt64
+    public var leaseMilliseconds: Int64
+    public var state = State.active
+    /// A JSON object, compact.
+    public var usage: [UInt8]?
+    public var error: RunError?
+    public var ended: Timestamp?
+
+    // Private: in no event and no snapshot.
+    var token: String
+    var work: WorkID?
+    /// The number of the last write taken.
+    var written: UInt64 = 0
+    /// The cancel whose holder has not been told yet.
+    var untold: CommandID?
+    var openMessages: [MessageID] = []
+}
+
+/// Why a run failed.
+public struct RunError: Hashable, Sendable {
+    public var code: String
+    public var message: String
+
+    public init(code: String, message: String) {
+        self.code = code
+        self.message = message
+    }
+}
+
+/// Whose voice a message is.
+public enum MessageRole: String, Sendable { case assistant, user, system, tool }
+
+/// Something said, in parts.
+public struct Message: Hashable, Sendable {
+    public var id: MessageID
+    public var sequence: SequenceNumber
+    public var at: Timestamp
+    public var by: Participant
+    public var run: RunID?
+    public var role: MessageRole
+    public var parent: MessageID?
+    public var status = PieceStatus.streaming
+    public var parts: [Part] = []
+}
+
+/// A piece of a message that grows by appends.
+public struct Part: Hashable, Sendable {
+    public var id: PartID
+    public var head: PartHead
+    public var status = PieceStatus.streaming
+    /// UTF-8, always whole characters.
+    public var text: [UInt8] = []
+}
+
+/// An order to the agents of a session, and what became of it.
+public struct Command: Hashable, Sendable {
+    public enum State: String, Sendable { case requested, accepted, rejected, applied }
+
+    public enum Target: Hashable, Sendable {
+        case run(RunID)
+        case input(InputID)
+        case agent(AgentName)
+        case mine
+        case all
+    }
+
+    public var id: CommandID
+    public var sequence: SequenceNumber
+    public var at: Timestamp
+    public var by: Participant
+    public var target: Target
+    public var state = State.requested
+    public var reason: String?
+}

@@ -1,0 +1,44 @@
+/// What the server keeps beside events and shows to nobody: positions of writers, lease tokens, frames of a gateway.
+///
+/// Stored as a compact JSON object in a record's `note`.
+public struct Note: Hashable, Sendable {
+    public var run: RunID?
+    /// The `Write-Seq` that this record completes.
+    public var write: UInt64?
+    /// The token of the lease that started with this record.
+    public var token: String?
+    public var work: WorkID?
+    /// One frame of the run's output in its caller's own format.
+    public var frame: [UInt8]?
+
+    public init(
+        run: RunID? = nil, write: UInt64? = nil, token: String? = nil, work: WorkID? = nil, frame: [UInt8]? = nil
+    ) {
+        self.run = run
+        self.write = write
+        self.token = token
+        self.work = work
+        self.frame = frame
+    }
+
+    public var encoded: [UInt8] {
+        JSONWriter.object {
+            $0.field("run", run?.value)
+            if let write { $0.field("write", write) }
+            $0.field("token", token)
+            $0.field("work", work?.value)
+            if let frame {
+                $0.key("frame")
+                $0.string(frame)
+            }
+        }
+    }
+
+    /// `nil` for an empty note and for bytes that are none.
+    public init?(stored bytes: [UInt8]) {
+        guard !bytes.isEmpty, let value = try? JSONDocument.parse(bytes) else { return nil }
+        self.init(
+            run: value.id("run"), write: value["write"]?.integer.map { UInt64($0) }, token: value["token"]?.string,
+            work: value.id("work"), frame: value["frame"]?.textBytes)
+    }
+}

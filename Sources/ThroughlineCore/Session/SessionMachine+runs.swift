@@ -1,0 +1,156 @@
+/// What a run is asked to be.
+public struct RunRequest: Hashable, Sendable {
+    public var id: RunID
+    public var agent: AgentName
+    public var label: String?
+    public var parent: RunID?
+    public var inputs: [InputID]
+    public var leaseMilliseconds: Int64
+    /// The lease's token, random, minted by the shell.
+    public var token: String
+    public var work: WorkID?
+
+    public init(
+        id: RunID, agent: AgentName, label: String? = nil, parent: RunID? = nil, inputs: [InputID] = [],
+        leaseMilliseconds: Int64, token: String, work: WorkID? = nil
+    ) {
+        self.id = id
+        self.agent = agent
+        self.label = label
+        self.parent = parent
+        self.inputs = inputs
+        self.leaseMilliseconds = leaseMilliseconds
+        self.token = token
+        self.work = work
+    }
+}
+
+extension SessionMachine {
+    /// Starts a run. False if this very run was started before: a retry then gets the same lease.
+    public mutating func startRun(_ request: RunRequest, by: Participant, at: Timestamp) throws(Refusal) -> Bool {
+        if let run = runs[request.id] {
+            guard run.agent == request.agent else {
+                throw Refusal(.runExists, "A run of this id belongs to another agent. Use another id.")
+            }
+            return false
+        }
+        try requireOpen()
+        try checkStart(request)
+        let start = EventBody.RunStart(
+            id: request.id, agent: request.agent, label: request.label, parent: request.parent,
+            inputs: request.inputs, epoch: 1, leaseMilliseconds: request.leaseMilliseconds)
+        emit(
+            .runStarted(start), by: by, at: at,
+            note: Note(run: request.id, token: request.token, work: request.work))
+        return true
+    }
+
+    private func checkStart(_ request: RunRequest) throws(Refusal) {
+        guard activeRuns.count < limits.activeRuns else {
+            throw Refusal(.tooMany, "\(limits.activeRuns) runs are active. Wait until one ends.")
+        }
+        if let parent = request.parent {
+            guard let run = runs[parent] else { throw Refusal(.runNotFound, "There is no run \(parent) to be the parent.") }
+            guard run.state == .active else { throw ended(run) }
+        }
+        for id in request.inputs {
+            guard let input = inputs[id] else { throw Refusal(.inputNotFound, "The session has no input \(id).") }
+            guard input.state == .queued else {
+                throw Refusal(.inputClaimed, "The input \(id) is \(input.state.rawValue).")
+            }
+        }
+    }
+
+    /// Ends a run as its agent says. False if it ended so before.
+    public mutating func endRun(
+        _ id: RunID, token: String, reason: Run.State, usage: [UInt8]? = nil, error: RunError? = nil,
+        by: Participant, at: Timestamp
+    ) throws(Refusal) -> Bool {
+        let run = try holder(of: id, token: token)
+        if run.state == reason, reason != .cancelled { return false }
+        try requireActive(run, at: at)
+        finish(run, as: reason, usage: usage, error: error, by: by, at: at)
+        return true
+    }
+
+    /// Checks a heartbeat: the holder is told if the run is over.
+    public mutating func renew(_ id: RunID, token: String, at: Timestamp) throws(Refusal) {
+        try requireActive(try holder(of: id, token: token), at: at)
+    }
+
+    /// The lease of a run is over: an active one is lost; of a cancelled one nobody is left to be told.
+    public mutating func expireLease(of id: RunID, at: Timestamp) {
+        guard let run = runs[id] else { return }
+        if run.state == .active {
+            finish(run, as: .lost, by: .server, at: at)
+        } else {
+            holderTold(of: id, at: at)
+        }
+    }
+
+    /// The holder of a cancelled run knows it now.
+    public mutating func holderTold(of id: RunID, at: Timestamp) {
+        guard let index = runs.index(of: id), let command = runs[index].untold else { return }
+        runs[index].untold = nil
+        let othersWait = runs.items.contains { $0.untold == command }
+        if !othersWait, commands[command]?.state == .accepted {
+            emit(.commandApplied(id: command), by: .server, at: at)
+        }
+    }
+
+    /// Ends the open parts and messages of a run, then the run.
+    mutating func finish(
+        _ run: Run, as reason: Run.State, usage: [UInt8]? = nil, error: RunError? = nil, command: CommandID? = nil,
+        by: Participant, at: Timestamp
+    ) {
+        let status: PieceStatus =
+            switch reason {
+            case .completed: .complete
+            case .cancelled: .cancelled
+            case .failed, .lost, .active: .interrupted
+            }
+        for message in runs[run.id]?.openMessages ?? [] { finish(message, as: status, by: by, at: at) }
+        let end = EventBody.RunEnd(id: run.id, reason: reason, usage: usage, error: error, command: command)
+        emit(.runEnded(end), by: by, at: at)
+    }
+
+    mutating func finish(_ id: MessageID, as status: PieceStatus, by: Participant, at: Timestamp) {
+        for part in messages[id]?.parts ?? [] where part.status == .streaming {
+            emit(.partEnded(id: part.id, status: status), by: by, at: at)
+        }
+        emit(.messageEnded(id: id, status: status), by: by, at: at)
+    }
+
+    /// The run, if the token is that of its lease.
+    func holder(of id: RunID, token: String) throws(Refusal) -> Run {
+        guard let run = runs[id] else { throw Refusal(.runNotFound, "The session has no run \(id).") }
+        guard ConstantTime.equal(run.token, token) else {
+            throw Refusal(.runFenced, "Another agent has this run, or the lease token is wrong. Stop writing.")
+        }
+        return run
+    }
+
+    /// Throws if the run is over. Its holder is told by that.
+    mutating func requireActive(_ run: Run, at: Timestamp) throws(Refusal) {
+        guard run.state != .active else { return }
+        holderTold(of: run.id, at: at)
+        throw ended(run)
+    }
+
+    private func ended(_ run: Run) -> Refusal {
+        if run.state == .cancelled { return Refusal(.runCancelled, "The run \(run.id) was cancelled. Stop working on it.") }
+        return Refusal(.runEnded, "The run \(run.id) is over: \(run.state.rawValue). Stop writing.")
+    }
+}
+
+/// Comparison of secrets in a time that does not tell where they differ.
+public enum ConstantTime {
+    public static func equal(_ left: String, _ right: String) -> Bool {
+        let left = Array(left.utf8)
+        let right = Array(right.utf8)
+        guard left.count == right.count, !left.isEmpty else { return false }
+        var difference: UInt8 = 0
+        for index in left.indices { difference |= left[index] ^ right[index] }
+        return difference == 0
+    }
+}

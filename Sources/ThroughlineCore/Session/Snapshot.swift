@@ -1,0 +1,143 @@
+/// Which messages a snapshot shows.
+public struct SnapshotPage: Sendable {
+    /// Only the newest so many.
+    public var messages: Int?
+    /// Only those before this one.
+    public var before: MessageID?
+
+    public init(messages: Int? = nil, before: MessageID? = nil) {
+        self.messages = messages
+        self.before = before
+    }
+}
+
+extension SessionMachine {
+    /// The state after the last event decided, as JSON.
+    public func snapshot(_ page: SnapshotPage = SnapshotPage()) throws(Refusal) -> [UInt8] {
+        let (shown, hasMore) = try select(page)
+        return JSONWriter.object {
+            $0.field("seq", tail.rawValue)
+            $0.key("session")
+            writeSession(to: &$0)
+            $0.key("inputs")
+            $0.array(inputs.items) { $1.write(to: &$0) }
+            $0.key("runs")
+            $0.array(runs.items) { $1.write(to: &$0) }
+            $0.key("messages")
+            $0.array(shown) { $1.write(to: &$0) }
+            if hasMore {
+                $0.key("more")
+                $0.boolean(true)
+            }
+            $0.key("requests")
+            $0.array([] as [Int]) { $0.integer($1) }
+            $0.key("commands")
+            $0.array(commands.items) { $1.write(to: &$0) }
+            $0.key("baton")
+            $0.null()
+        }
+    }
+
+    private func select(_ page: SnapshotPage) throws(Refusal) -> (ArraySlice<Message>, hasMore: Bool) {
+        var end = messages.count
+        if let before = page.before {
+            guard let index = messages.index(of: before) else {
+                throw Refusal(.messageNotFound, "There is no message \(before).")
+            }
+            end = index
+        }
+        let start = page.messages.map { max(0, end - $0) } ?? 0
+        return (messages.items[start..<end], start > 0)
+    }
+
+    public func writeSession(to writer: inout JSONWriter) {
+        writer.object {
+            info.writeMembers(to: &$0)
+            $0.field("created", created.rawValue)
+            $0.field("updated", updated.rawValue)
+        }
+    }
+}
+
+extension Input {
+    public func write(to writer: inout JSONWriter) {
+        writer.object {
+            $0.field("id", id.value)
+            $0.field("seq", sequence.rawValue)
+            $0.field("at", at.rawValue)
+            $0.key("by")
+            by.write(to: &$0)
+            $0.field("agent", agent?.value)
+            $0.key("parts")
+            $0.array(parts) { $1.write(to: &$0) }
+            $0.field("state", state.rawValue)
+            $0.field("run", run?.value)
+        }
+    }
+}
+
+extension Run {
+    public func write(to writer: inout JSONWriter) {
+        writer.object {
+            $0.field("id", id.value)
+            $0.field("seq", sequence.rawValue)
+            $0.field("at", at.rawValue)
+            $0.field("agent", agent.value)
+            $0.field("label", label)
+            $0.field("parent", parent?.value)
+            $0.key("inputs")
+            $0.array(inputs) { $0.string($1.value) }
+            $0.field("epoch", epoch)
+            $0.field("state", state.rawValue)
+            $0.field("usage", raw: usage)
+            if let error {
+                $0.key("error")
+                error.write(to: &$0)
+            }
+            if let ended { $0.field("ended", ended.rawValue) }
+        }
+    }
+}
+
+extension Message {
+    func write(to writer: inout JSONWriter) {
+        writer.object {
+            $0.field("id", id.value)
+            $0.field("seq", sequence.rawValue)
+            $0.field("at", at.rawValue)
+            $0.key("by")
+            by.write(to: &$0)
+            $0.field("run", run?.value)
+            $0.field("role", role.rawValue)
+            $0.field("parent", parent?.value)
+            $0.field("status", status.rawValue)
+            $0.key("parts")
+            $0.array(parts) { writer, part in
+                writer.object {
+                    $0.field("id", part.id.value)
+                    part.head.writeMembers(to: &$0)
+                    $0.field("status", part.status.rawValue)
+                    $0.key("text")
+                    $0.string(part.text)
+                }
+            }
+        }
+    }
+}
+
+extension Command {
+    public func write(to writer: inout JSONWriter) {
+        writer.object {
+            $0.field("id", id.value)
+            $0.field("seq", sequence.rawValue)
+            $0.field("at", at.rawValue)
+            $0.key("by")
+            by.write(to: &$0)
+            $0.field("verb", "cancel")
+            $0.key("target")
+            target.write(to: &$0)
+            $0.field("state", state.rawValue)
+            $0.field("reason", reason)
+        }
+    }
+}
