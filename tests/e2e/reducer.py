@@ -1,0 +1,164 @@
+"""The protocol's model: events in, the state of the session out. Everything in a snapshot comes from the events alone.
+
+`State().apply(event)` for each event in order; `state.snapshot()` has the shape of `GET /v1/sessions/{id}`. It is strict:
+a gap, a duplicate, an append at a wrong offset or an event about something unknown raises `ProtocolError`.
+"""
+import copy
+
+ENDED_INPUT = {"completed": "answered", "failed": "unanswered", "lost": "unanswered", "cancelled": "cancelled"}
+ENDED_CONTENT = {"completed": "complete", "failed": "interrupted", "lost": "interrupted", "cancelled": "cancelled"}
+
+
+class ProtocolError(AssertionError):
+    pass
+
+
+class State:
+    def __init__(self, snapshot=None):
+        self.seq, self.session = 0, {}
+        self.inputs, self.runs, self.messages, self.commands = {}, {}, {}, {}
+        self.parts = {}
+        if snapshot:
+            self.load(snapshot)
+
+    def load(self, snapshot):
+        snapshot = copy.deepcopy(snapshot)
+        self.seq, self.session = snapshot["seq"], snapshot["session"]
+        for name in ("inputs", "runs", "messages", "commands"):
+            getattr(self, name).update((item["id"], item) for item in snapshot[name])
+        for message in self.messages.values():
+            for part in message["parts"]:
+                part["text"] = part["text"].encode()
+                self.parts[part["id"]] = part
+
+    def snapshot(self):
+        state = {"seq": self.seq, "session": self.session, "requests": [], "baton": None}
+        for name in ("inputs", "runs", "messages", "commands"):
+            state[name] = list(getattr(self, name).values())
+        state = copy.deepcopy(state)
+        for message in state["messages"]:
+            for part in message["parts"]:
+                part["text"] = part["text"].decode()
+        return state
+
+    def apply(self, event):
+        first = event.get("from", event["seq"])
+        if first != self.seq + 1 or event["seq"] < first:
+            raise ProtocolError(f"event {first}..{event['seq']} after {self.seq}")
+        self.seq = event["seq"]
+        getattr(self, "on_" + event["type"].replace(".", "_"))(event)
+
+    # One method per type of event.
+
+    def on_session_created(self, event):
+        self.session = {**event["session"], "created": event["at"], "updated": event["at"]}
+
+    def on_session_updated(self, event):
+        self.session.update(event["session"], updated=event["at"])
+
+    on_session_closed = on_session_updated
+
+    def on_input_added(self, event):
+        self.add(self.inputs, event, event["input"], state="queued")
+
+    def on_input_updated(self, event):
+        self.find(self.inputs, event["input"]["id"])["parts"] = event["input"]["parts"]
+
+    def on_input_withdrawn(self, event):
+        self.find(self.inputs, event["input"]["id"])["state"] = "withdrawn"
+
+    def on_run_started(self, event):
+        run = {key: value for key, value in event["run"].items() if key != "lease"}
+        run.setdefault("inputs", [])
+        self.add(self.runs, event, run, with_by=False, state="active")
+        for name in run["inputs"]:
+            self.find(self.inputs, name).update(state="claimed", run=run["id"])
+
+    def on_run_ended(self, event):
+        reason = event["run"]["reason"]
+        run = self.find(self.runs, event["run"]["id"])
+        if run["state"] != "active":
+            raise ProtocolError(f"run {run['id']} ended twice")
+        run.update({key: event["run"][key] for key in ("usage", "error") if key in event["run"]})
+        run.update(state=reason, ended=event["at"])
+        for name in run["inputs"]:
+            self.find(self.inputs, name)["state"] = ENDED_INPUT[reason]
+        for message in self.messages.values():
+            if message.get("run") == run["id"]:
+                self.end_message(message, ENDED_CONTENT[reason])
+
+    def on_message_started(self, event):
+        self.add(self.messages, event, event["message"], status="streaming", parts=[])
+
+    def on_message_ended(self, event):
+        self.end_message(self.find(self.messages, event["message"]["id"]), event["message"]["status"])
+
+    def end_message(self, message, status):
+        for item in (*message["parts"], message):
+            if item["status"] == "streaming":
+                item["status"] = status
+
+    def on_part_started(self, event):
+        part = {key: value for key, value in event["part"].items() if key != "message"}
+        if part["id"] in self.parts:
+            raise ProtocolError(f"part {part['id']} started twice")
+        self.parts[part["id"]] = {**part, "status": "streaming", "text": b""}
+        self.find(self.messages, event["part"]["message"])["parts"].append(self.parts[part["id"]])
+
+    def on_part_appended(self, event):
+        for piece in event.get("parts") or [event["part"]]:
+            part = self.find(self.parts, piece["id"])
+            if piece["offset"] != len(part["text"]):
+                raise ProtocolError(f"append to {part['id']} at {piece['offset']}, which holds {len(part['text'])}")
+            if part["status"] != "streaming":
+                raise ProtocolError(f"append to {part['id']}, which is {part['status']}")
+            part["text"] += piece["text"].encode()
+
+    def on_part_ended(self, event):
+        self.find(self.parts, event["part"]["id"])["status"] = event["part"]["status"]
+
+    def on_command_requested(self, event):
+        self.add(self.commands, event, event["command"], state="requested")
+
+    def on_command_accepted(self, event):
+        command = self.find(self.commands, event["command"]["id"])
+        command["state"] = event["type"].removeprefix("command.")
+        if "reason" in event["command"]:
+            command["reason"] = event["command"]["reason"]
+
+    on_command_rejected = on_command_applied = on_command_accepted
+
+    def add(self, items, event, item, with_by=True, **more):
+        if item["id"] in items:
+            raise ProtocolError(f"{event['type']} twice for {item['id']}")
+        by = {"by": event["by"]} if with_by else {}
+        items[item["id"]] = {**copy.deepcopy(item), "seq": event["seq"], "at": event["at"], **by, **more}
+
+    def find(self, items, name):
+        if name not in items:
+            raise ProtocolError(f"an event about {name}, which no event has made")
+        return items[name]
+
+
+def replay(events, upto=None):
+    state = State()
+    for event in events:
+        if upto is None or event["seq"] <= upto:
+            state.apply(event)
+    return state
+
+
+def comparable(snapshot):
+    """A snapshot without what events do not fix: absent and null are the same, `updated` is a listing's affair."""
+    def clean(value):
+        if isinstance(value, dict):
+            return {key: clean(item) for key, item in value.items() if item is not None}
+        return [clean(item) for item in value] if isinstance(value, list) else value
+
+    snapshot = clean(snapshot)
+    snapshot["session"].pop("updated", None)
+    return snapshot
+
+
+def texts(snapshot):
+    return {part["id"]: part["text"] for message in snapshot["messages"] for part in message["parts"]}
