@@ -1,0 +1,32 @@
+# Throughline. `make` alone says what there is.
+
+.PHONY: help run build test check format clean
+
+help:
+	@echo "make run     install what is missing, build, start on http://127.0.0.1:8080 (keeps its data in ./data)"
+	@echo "             UPSTREAM=http://127.0.0.1:11434/v1 MODEL=name make run   lets a model of yours answer"
+	@echo "             HOST, PORT, DATA and FLAGS=\"...\" are passed on, too"
+	@echo "make test    install what is missing, run every test"
+	@echo "make build   build the server in release"
+	@echo "make check   format, syntax, links: what needs no build"
+	@echo "make format  format the Swift sources in place"
+	@echo "make clean   remove what was built; ./data stays"
+
+run:
+	@scripts/run
+
+build:
+	@scripts/setup run
+	swift build -c release --product throughline
+
+test:
+	@scripts/test
+
+check:
+	@scripts/check
+
+format:
+	swift format --in-place --parallel --recursive Sources Tests Package.swift
+
+clean:
+	rm -rf .build .venv-e2e
