@@ -1,0 +1,69 @@
+// The state of a session, as `docs/protocol.md` describes the snapshot. States are never changed in place.
+
+export interface By { id: string; role: 'user' | 'agent' | 'operator' | 'observer' | 'system'; device?: string; key?: string }
+interface Item { id: string; seq: number; at: number }
+
+export interface SessionInfo {
+  id: string; title: string | null; metadata: Record<string, unknown>; policies: Record<string, unknown>;
+  state: 'open' | 'closed'; created: number; updated: number;
+}
+
+export interface Input extends Item {
+  by: By; agent?: string; parts: Array<{ kind: string; text: string; [field: string]: unknown }>; run?: string;
+  state: 'queued' | 'claimed' | 'answered' | 'unanswered' | 'cancelled' | 'withdrawn';
+}
+
+export interface Run extends Item {
+  agent: string; label?: string; parent?: string; inputs: string[]; epoch: number;
+  state: 'active' | 'completed' | 'failed' | 'cancelled' | 'lost';
+  usage?: unknown; error?: { code: string; message: string }; ended?: number;
+}
+
+export type Progress = 'streaming' | 'complete' | 'cancelled' | 'interrupted';
+
+export interface Part {
+  id: string; kind: string; name?: string; call?: string; mediaType?: string; url?: string; title?: string;
+  status: Progress; text: string;
+  /** The length of `text` in UTF-8 bytes. */
+  bytes: number;
+}
+
+export interface Message extends Item {
+  by: By; run?: string; role: 'assistant' | 'user' | 'system' | 'tool'; parent?: string; status: Progress; parts: Part[];
+}
+
+export interface Command extends Item {
+  by: By; verb: string; target: Record<string, unknown>; state: 'requested' | 'accepted' | 'applied' | 'rejected'; reason?: string;
+}
+
+export interface State {
+  readonly seq: number;
+  readonly session: SessionInfo | null;
+  readonly inputs: readonly Input[];
+  readonly runs: readonly Run[];
+  readonly messages: readonly Message[];
+  readonly commands: readonly Command[];
+}
+
+export interface Snapshot {
+  seq: number; session: SessionInfo; inputs: Input[]; runs: Run[]; messages: object[]; commands: Command[]; [field: string]: unknown;
+}
+
+/** What changed: `kind` is `snapshot`, `session`, `input`, `run`, `message`, `part` or `command`. */
+export interface Change {
+  kind: string; id: string;
+  /** Of a part: its message. */
+  message?: string;
+  /** Of a part: nothing but its text grew. */
+  appended?: boolean;
+}
+
+export function emptyState(): State;
+export function fromSnapshot(snapshot: Snapshot): State;
+export function apply(state: State, events: readonly object[]): { state: State; changes: Change[]; gap: string | null };
+export function find(state: State, kind: 'inputs', id: string): Input | undefined;
+export function find(state: State, kind: 'runs', id: string): Run | undefined;
+export function find(state: State, kind: 'messages', id: string): Message | undefined;
+export function find(state: State, kind: 'commands', id: string): Command | undefined;
+export function findPart(state: State, id: string): Part | undefined;
+export function activeRuns(state: State): Run[];

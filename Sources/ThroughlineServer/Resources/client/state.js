@@ -1,0 +1,248 @@
+// The state of a session as a pure function of its events: no clock, no I/O.
+//
+// A state is never changed: `apply` answers a new one that shares what stayed the same, so that `===` tells what changed.
+// Items are never removed and keep their order, so an id's place in its array is fixed; `places` is shared by all states.
+
+import { byteLength, dropBytes } from './text.js';
+
+/** The state before the first event. */
+export function emptyState() {
+  return {
+    seq: 0, session: null, inputs: [], runs: [], messages: [], commands: [],
+    places: { inputs: new Map(), runs: new Map(), messages: new Map(), commands: new Map(), parts: new Map() },
+  };
+}
+
+/** The state that a `snapshot` describes. */
+export function fromSnapshot(snapshot) {
+  const state = emptyState();
+  state.seq = snapshot.seq;
+  state.session = snapshot.session ?? null;
+  if (snapshot.more) state.more = true;
+  for (const kind of ['inputs', 'runs', 'messages', 'commands']) {
+    state[kind] = [...(snapshot[kind] ?? [])];
+    state[kind].forEach((item, place) => state.places[kind].set(item.id, place));
+  }
+  state.messages = state.messages.map((message) => ({
+    ...message,
+    parts: (message.parts ?? []).map((part, place) => {
+      state.places.parts.set(part.id, { message: message.id, place });
+      return { ...part, bytes: byteLength(part.text ?? ''), text: part.text ?? '' };
+    }),
+  }));
+  return state;
+}
+
+/**
+ * `state` after `events`, in order. Events already held are skipped.
+ *
+ * Answers `{state, changes, gap}`. `changes` names each changed thing once: `{kind, id}`, for a part with its `message` too,
+ * and with `appended: true` when nothing but its text grew. `gap` is null, or why the events do not follow on; then `state`
+ * is the one before the event that did not fit, and the caller must start again from a snapshot.
+ */
+export function apply(state, events) {
+  const draft = new Draft(state);
+  for (const event of events) {
+    const gap = draft.take(event);
+    if (gap) return { state: draft.finish(), changes: draft.changes(), gap };
+  }
+  return { state: draft.finish(), changes: draft.changes(), gap: null };
+}
+
+/** The item of `kind` (`inputs`, `runs`, `messages`, `commands`) with this id, if there is one. */
+export function find(state, kind, id) {
+  const place = state.places[kind].get(id);
+  return place === undefined ? undefined : state[kind][place];
+}
+
+/** The part with this id, if there is one. */
+export function findPart(state, id) {
+  const at = state.places.parts.get(id);
+  return at && find(state, 'messages', at.message)?.parts[at.place];
+}
+
+/** The runs that are active, oldest first. */
+export function activeRuns(state) {
+  return state.runs.filter((run) => run.state === 'active');
+}
+
+const INPUT_AFTER_RUN = { completed: 'answered', failed: 'unanswered', lost: 'unanswered', cancelled: 'cancelled' };
+const MESSAGE_AFTER_RUN = { completed: 'complete', failed: 'interrupted', lost: 'interrupted', cancelled: 'cancelled' };
+
+class Draft {
+  #state;
+  #copied = new Set();
+  #changes = new Map();
+
+  constructor(state) {
+    this.#state = { ...state };
+  }
+
+  finish() {
+    return this.#state;
+  }
+
+  changes() {
+    return [...this.#changes.values()];
+  }
+
+  /** Takes one event, plain or merged; answers why not when it does not follow on. */
+  take(event) {
+    const state = this.#state;
+    if (event.seq <= state.seq) return null;
+    const first = event.from ?? event.seq;
+    if (first > state.seq + 1) return `event ${first} came after ${state.seq}`;
+    const problem = this.#apply(event);
+    if (problem) return problem;
+    state.seq = event.seq;
+    if (state.session && event.at) state.session = { ...state.session, updated: event.at };
+    return null;
+  }
+
+  #apply(event) {
+    switch (event.type) {
+      case 'session.created':
+      case 'session.updated':
+      case 'session.closed': return this.#session(event);
+      case 'input.added': return this.#add('inputs', { ...event.input, ...origin(event), state: 'queued' });
+      case 'input.updated': return this.#change('inputs', event.input.id, { parts: event.input.parts });
+      case 'input.withdrawn': return this.#change('inputs', event.input.id, { state: 'withdrawn' });
+      case 'run.started': return this.#runStarted(event);
+      case 'run.ended': return this.#runEnded(event);
+      case 'message.started':
+        return this.#add('messages', { ...event.message, ...origin(event), status: 'streaming', parts: [] });
+      case 'message.ended': return this.#messageEnded(event.message.id, event.message.status);
+      case 'part.started': return this.#partStarted(event.part);
+      case 'part.appended': return this.#appended(event);
+      case 'part.ended': return this.#changePart(event.part.id, { status: event.part.status });
+      case 'command.requested':
+        return this.#add('commands', { ...event.command, ...origin(event), state: 'requested' });
+      case 'command.accepted':
+      case 'command.rejected':
+      case 'command.applied': return this.#command(event);
+      default: return null; // A later version's event: it counts, it changes nothing here.
+    }
+  }
+
+  #session(event) {
+    const created = this.#state.session?.created ?? event.at;
+    this.#state.session = { ...event.session, created, updated: event.at };
+    this.#note('session', event.session.id);
+    return null;
+  }
+
+  #runStarted(event) {
+    const { lease, ...run } = event.run;
+    this.#add('runs', { ...run, inputs: run.inputs ?? [], ...origin(event, false), state: 'active' });
+    for (const id of run.inputs ?? []) this.#change('inputs', id, { state: 'claimed', run: run.id });
+    return null;
+  }
+
+  #runEnded(event) {
+    const { id, reason, usage, error } = event.run;
+    const known = { state: reason, ended: event.at };
+    if (usage !== undefined) known.usage = usage;
+    if (error !== undefined) known.error = error;
+    const run = find(this.#state, 'runs', id);
+    if (!run) return `run ${id} ended without a start`;
+    this.#change('runs', id, known);
+    for (const input of run.inputs ?? []) this.#change('inputs', input, { state: INPUT_AFTER_RUN[reason] });
+    for (const message of this.#state.messages) {
+      if (message.run === id && message.status === 'streaming') this.#messageEnded(message.id, MESSAGE_AFTER_RUN[reason]);
+    }
+    return null;
+  }
+
+  #messageEnded(id, status) {
+    const problem = this.#change('messages', id, { status });
+    if (problem) return problem;
+    for (const part of find(this.#state, 'messages', id).parts) {
+      if (part.status === 'streaming') this.#changePart(part.id, { status });
+    }
+    return null;
+  }
+
+  #partStarted({ message: id, ...part }) {
+    const message = find(this.#state, 'messages', id);
+    if (!message) return `part ${part.id} belongs to no known message`;
+    if (findPart(this.#state, part.id)) return null;
+    this.#state.places.parts.set(part.id, { message: id, place: message.parts.length });
+    const parts = [...message.parts, { ...part, status: 'streaming', text: '', bytes: 0 }];
+    this.#change('messages', id, { parts });
+    this.#note('part', part.id, { message: id });
+    return null;
+  }
+
+  #appended(event) {
+    for (const { id, offset, text } of event.parts ?? [event.part]) {
+      const part = findPart(this.#state, id);
+      if (!part) return `part ${id} is not known`;
+      if (offset > part.bytes) return `part ${id} holds ${part.bytes} bytes, the text begins at ${offset}`;
+      const fresh = dropBytes(text, part.bytes - offset);
+      if (fresh === null) return `part ${id} would be cut inside a character`;
+      if (fresh === '') continue;
+      this.#changePart(id, { text: part.text + fresh, bytes: part.bytes + byteLength(fresh) }, { appended: true });
+    }
+    return null;
+  }
+
+  #command(event) {
+    const { id, reason } = event.command;
+    const known = { state: event.type.slice('command.'.length) };
+    if (reason !== undefined) known.reason = reason;
+    return this.#change('commands', id, known);
+  }
+
+  #add(kind, item) {
+    if (find(this.#state, kind, item.id)) return this.#change(kind, item.id, item);
+    const items = this.#own(kind);
+    this.#state.places[kind].set(item.id, items.length);
+    items.push(item);
+    this.#note(SINGULAR[kind], item.id);
+    return null;
+  }
+
+  #change(kind, id, fields) {
+    if (!find(this.#state, kind, id)) return `${SINGULAR[kind]} ${id} is not known`;
+    const place = this.#state.places[kind].get(id);
+    const items = this.#own(kind);
+    items[place] = { ...items[place], ...fields };
+    this.#note(SINGULAR[kind], id);
+    return null;
+  }
+
+  #changePart(id, fields, { appended = false } = {}) {
+    if (!findPart(this.#state, id)) return `part ${id} is not known`;
+    const at = this.#state.places.parts.get(id);
+    const messages = this.#own('messages');
+    const place = this.#state.places.messages.get(at.message);
+    const parts = messages[place].parts.slice();
+    parts[at.place] = { ...parts[at.place], ...fields };
+    messages[place] = { ...messages[place], parts };
+    this.#note('part', id, { message: at.message, appended });
+    return null;
+  }
+
+  /** The draft's own copy of an array: made once, at its first change. */
+  #own(kind) {
+    if (!this.#copied.has(kind)) {
+      this.#state[kind] = this.#state[kind].slice();
+      this.#copied.add(kind);
+    }
+    return this.#state[kind];
+  }
+
+  #note(kind, id, details = {}) {
+    const key = `${kind} ${id}`;
+    const change = { kind, id, ...details };
+    const earlier = this.#changes.get(key);
+    if (earlier && kind === 'part') change.appended = Boolean(earlier.appended && details.appended);
+    this.#changes.set(key, change);
+  }
+}
+
+const SINGULAR = { inputs: 'input', runs: 'run', messages: 'message', commands: 'command' };
+
+function origin(event, withAuthor = true) {
+  return withAuthor ? { seq: event.seq, at: event.at, by: event.by } : { seq: event.seq, at: event.at };
+}

@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { apply, emptyState, find, findPart, fromSnapshot } from '../src/state.js';
+import { seeded } from './support/machine.js';
+import { snapshot } from './support/server.js';
+
+const SCRIPTS = ['Hello ', 'Grüße, ', '你好。', '👩🏽‍🚀', '\u{1f600}\u{1f601}', '\n', 'e\u0301', '```js\nlet a;\n```'];
+
+/** A session's log with several parts growing at once, in all kinds of text. */
+function transcript(random) {
+  const events = [];
+  const add = (type, fields) => events.push({ seq: events.length + 1, at: events.length * 10, by: { id: 'a', role: 'agent' }, type, ...fields });
+  add('session.created', { session: { id: 's', title: null, metadata: {}, policies: {}, state: 'open' } });
+  for (let turn = 0; turn < 3; turn++) {
+    add('input.added', { input: { id: `i${turn}`, parts: [{ kind: 'text', text: 'hi' }] } });
+    add('run.started', { run: { id: `r${turn}`, agent: 'a', inputs: [`i${turn}`], epoch: 1, lease: { milliseconds: 1 } } });
+    add('message.started', { message: { id: `m${turn}`, run: `r${turn}`, role: 'assistant' } });
+    const lengths = [0, 1, 2].map((part) => {
+      add('part.started', { part: { id: `p${turn}.${part}`, message: `m${turn}`, kind: 'text' } });
+      return 0;
+    });
+    for (let count = Math.floor(random() * 30); count > 0; count--) {
+      const part = Math.floor(random() * 3);
+      const text = SCRIPTS[Math.floor(random() * SCRIPTS.length)];
+      events.push({ seq: events.length + 1, at: 1, run: `r${turn}`, type: 'part.appended', part: { id: `p${turn}.${part}`, offset: lengths[part], text } });
+      lengths[part] += Buffer.byteLength(text);
+    }
+    const [reason, status] = [['completed', 'complete'], ['cancelled', 'cancelled'], ['lost', 'interrupted']][turn];
+    for (const part of [0, 1, 2]) add('part.ended', { part: { id: `p${turn}.${part}`, status } });
+    add('message.ended', { message: { id: `m${turn}`, status } });
+    add('run.ended', { run: { id: `r${turn}`, reason, usage: { total: turn } } });
+  }
+  add('session.updated', { session: { id: 's', title: 'T', metadata: {}, policies: {}, state: 'open' } });
+  add('command.requested', { command: { id: 'c', verb: 'cancel', target: { all: true } } });
+  add('command.rejected', { command: { id: 'c', reason: 'nothing_active' } });
+  return events;
+}
+
+/** Consecutive appends as the server merges them for a reader that lags: one entry a part. */
+function merge(events) {
+  const parts = new Map();
+  for (const { part } of events) {
+    const earlier = parts.get(part.id);
+    if (earlier) earlier.text += part.text;
+    else parts.set(part.id, { ...part });
+  }
+  return { type: 'part.appended', from: events[0].seq, seq: events.at(-1).seq, at: events.at(-1).at, parts: [...parts.values()] };
+}
+
+/** What a reader gets that holds everything up to `seq`, in frames of any size, merged and repeated at will. */
+function deliveries(events, seq, random) {
+  const frames = [];
+  for (let next = seq; next < events.length;) {
+    const isAppend = events[next].type === 'part.appended';
+    let end = next + 1;
+    while (isAppend && end < events.length && events[end].type === 'part.appended' && random() < 0.8) end++;
+    let start = next; // A merged append may begin before what the reader lacks.
+    while (isAppend && start > 0 && events[start - 1].type === 'part.appended' && random() < 0.3) start--;
+    const piece = isAppend && random() < 0.7 ? [merge(events.slice(start, end))] : events.slice(start, end);
+    if (random() < 0.2) frames.push(piece);
+    frames.push(piece);
+    next = end;
+  }
+  return frames;
+}
+
+const plain = (state) => snapshot(state);
+
+test('any snapshot, any merging and any repetition end in the same state', () => {
+  for (let seed = 1; seed <= 200; seed++) {
+    const random = seeded(seed);
+    const events = transcript(random);
+    const whole = apply(emptyState(), events);
+    assert.equal(whole.gap, null);
+    const cut = Math.floor(random() * events.length);
+    const before = apply(emptyState(), events.slice(0, cut)).state;
+    let state = cut && random() < 0.7 ? fromSnapshot(snapshot(before)) : before;
+    for (const frame of deliveries(events, cut, random)) {
+      const result = apply(state, frame);
+      assert.equal(result.gap, null, `seed ${seed}`);
+      state = result.state;
+    }
+    assert.deepEqual(plain(state), plain(whole.state), `seed ${seed}, cut at ${cut}`);
+    for (const part of state.messages.flatMap((message) => message.parts)) {
+      assert.equal(part.bytes, Buffer.byteLength(part.text), `seed ${seed}`);
+    }
+  }
+});
+
+test('a missing event is a gap, and what came before it is kept', () => {
+  const events = transcript(seeded(7));
+  for (let missing = 0; missing < events.length - 1; missing++) {
+    const { gap, state } = apply(emptyState(), events.toSpliced?.(missing, 1) ?? events.filter((_, index) => index !== missing));
+    assert.ok(gap, `without ${missing + 1}`);
+    assert.equal(state.seq, missing);
+  }
+});
+
+const begun = () => apply(emptyState(), [
+  { seq: 1, at: 1, type: 'session.created', session: { id: 's', title: null } },
+  { seq: 2, at: 1, type: 'message.started', message: { id: 'm', role: 'assistant', run: 'r' } },
+  { seq: 3, at: 1, type: 'part.started', part: { id: 'p', message: 'm', kind: 'text' } },
+  { seq: 4, at: 1, type: 'part.appended', part: { id: 'p', offset: 0, text: 'a😀' } },
+]).state;
+
+test('bytes already held are dropped, counted in UTF-8', () => {
+  const { state } = apply(begun(), [{ seq: 5, at: 1, type: 'part.appended', part: { id: 'p', offset: 1, text: '😀é!' } }]);
+  assert.equal(findPart(state, 'p').text, 'a😀é!');
+  assert.equal(findPart(state, 'p').bytes, 8);
+});
+
+test('text that begins past the end is a gap', () => {
+  assert.match(apply(begun(), [{ seq: 5, at: 1, type: 'part.appended', part: { id: 'p', offset: 6, text: 'x' } }]).gap, /holds 5 bytes/);
+});
+
+test('text that would split a character is a gap', () => {
+  assert.match(apply(begun(), [{ seq: 5, at: 1, type: 'part.appended', part: { id: 'p', offset: 4, text: 'éx' } }]).gap, /inside a character/);
+});
+
+test('a merged append that begins too late is a gap', () => {
+  assert.ok(apply(begun(), [{ from: 6, seq: 9, at: 1, type: 'part.appended', parts: [{ id: 'p', offset: 5, text: 'x' }] }]).gap);
+});
+
+test('an earlier state is left as it was', () => {
+  const before = begun();
+  const copy = plain(before);
+  const { state } = apply(before, [
+    { seq: 5, at: 2, type: 'part.appended', part: { id: 'p', offset: 5, text: '!' } },
+    { seq: 6, at: 2, type: 'message.ended', message: { id: 'm', status: 'interrupted' } },
+  ]);
+  assert.deepEqual(plain(before), copy);
+  assert.equal(find(before, 'messages', 'm').status, 'streaming');
+  assert.equal(find(state, 'messages', 'm').status, 'interrupted');
+  assert.equal(findPart(state, 'p').status, 'interrupted', 'a message takes its open parts along');
+  assert.equal(state.inputs, before.inputs, 'what did not change is shared');
+});
+
+test('changes name each changed thing once, and say when only text grew', () => {
+  const { changes } = apply(begun(), [
+    { seq: 5, at: 2, type: 'part.appended', part: { id: 'p', offset: 5, text: '!' } },
+    { seq: 6, at: 2, type: 'part.appended', part: { id: 'p', offset: 6, text: '!' } },
+  ]);
+  assert.deepEqual(changes, [{ kind: 'part', id: 'p', message: 'm', appended: true }]);
+  const ended = apply(begun(), [
+    { seq: 5, at: 2, type: 'part.appended', part: { id: 'p', offset: 5, text: '!' } },
+    { seq: 6, at: 2, type: 'part.ended', part: { id: 'p', status: 'complete' } },
+  ]);
+  assert.deepEqual(ended.changes, [{ kind: 'part', id: 'p', message: 'm', appended: false }]);
+});
+
+test('a run that ends takes its inputs and open messages along', () => {
+  for (const [reason, input, message] of [
+    ['completed', 'answered', 'complete'], ['failed', 'unanswered', 'interrupted'],
+    ['lost', 'unanswered', 'interrupted'], ['cancelled', 'cancelled', 'cancelled'],
+  ]) {
+    const { state } = apply(emptyState(), [
+      { seq: 1, at: 1, type: 'session.created', session: { id: 's' } },
+      { seq: 2, at: 1, type: 'input.added', input: { id: 'i', parts: [] } },
+      { seq: 3, at: 1, type: 'run.started', run: { id: 'r', agent: 'a', inputs: ['i'], epoch: 1 } },
+      { seq: 4, at: 1, type: 'message.started', message: { id: 'm', run: 'r', role: 'assistant' } },
+      { seq: 5, at: 9, type: 'run.ended', run: { id: 'r', reason, error: { code: 'x', message: 'y' } } },
+    ]);
+    assert.equal(find(state, 'inputs', 'i').state, input);
+    assert.equal(find(state, 'inputs', 'i').run, 'r');
+    assert.equal(find(state, 'messages', 'm').status, message);
+    assert.deepEqual([find(state, 'runs', 'r').ended, find(state, 'runs', 'r').error.code], [9, 'x']);
+  }
+});
+
+test('an event of a later version counts and changes nothing', () => {
+  const { state, gap, changes } = apply(begun(), [{ seq: 5, at: 2, type: 'moon.rose', moon: 1 }]);
+  assert.deepEqual([state.seq, gap, changes], [5, null, []]);
+});
