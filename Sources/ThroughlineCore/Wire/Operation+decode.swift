@@ -1,0 +1,199 @@
+/// Reads what a client sends, checks it against the limits, and says clearly what is wrong.
+public struct OperationDecoder: Sendable {
+    public let limits: SessionLimits
+
+    public init(limits: SessionLimits = SessionLimits()) { self.limits = limits }
+
+    /// Parses a body: a JSON object. An empty body counts as `{}`.
+    public func object(_ bytes: [UInt8]) throws(Refusal) -> JSONValue {
+        let value = try json(bytes.isEmpty ? Array("{}".utf8) : bytes)
+        guard value.kind == .object else { throw Refusal(.jsonInvalid, "The body has to be a JSON object.") }
+        return value
+    }
+
+    public func json(_ bytes: [UInt8]) throws(Refusal) -> JSONValue {
+        do throws(JSONError) {
+            return try JSONDocument.parse(bytes)
+        } catch {
+            throw Refusal(error)
+        }
+    }
+
+    public func create(_ body: JSONValue) throws(Refusal) -> Operation {
+        try refusePolicies(body)
+        return .create(title: try title(body), metadata: try metadata(body)?.compact)
+    }
+
+    public func update(_ body: JSONValue) throws(Refusal) -> Operation {
+        try refusePolicies(body)
+        var patch = SessionPatch(metadata: try metadata(body))
+        if body["title"]?.isNull == true { patch.title = "" } else { patch.title = try title(body) }
+        if let state = body["state"] {
+            switch state.string {
+            case "closed": patch.closes = true
+            case "open": break
+            default: throw invalid("state", "is open or closed")
+            }
+        }
+        return .update(patch)
+    }
+
+    public func addInput(_ body: JSONValue) throws(Refusal) -> Operation {
+        .addInput(id: try optionalID(body, "id"), parts: try inputParts(body), agent: try optionalID(body, "agent"))
+    }
+
+    public func updateInput(_ id: InputID, _ body: JSONValue) throws(Refusal) -> Operation {
+        .updateInput(id: id, parts: try inputParts(body))
+    }
+
+    public func command(_ body: JSONValue) throws(Refusal) -> Operation {
+        guard let verb = body["verb"]?.string else { throw missing("verb") }
+        guard verb == "cancel" else {
+            throw Refusal(.verbUnsupported, "The verb is cancel; this server has no other yet.")
+        }
+        guard let target = body["target"] else { throw missing("target") }
+        return .cancel(id: try optionalID(body, "id"), target: try self.target(target))
+    }
+
+    public func startRun(_ body: JSONValue) throws(Refusal) -> Operation {
+        let label = try text(body, "label", maximum: limits.label)
+        var inputs: [InputID] = []
+        if let given = body["inputs"] {
+            guard given.kind == .array, given.count <= limits.queuedInputs else {
+                throw invalid("inputs", "is an array of input ids")
+            }
+            for element in given.elements {
+                guard let id = element.string.flatMap({ InputID($0) }), !inputs.contains(id) else {
+                    throw invalid("inputs", "is an array of different input ids")
+                }
+                inputs.append(id)
+            }
+        }
+        return .startRun(
+            .init(
+                id: try optionalID(body, "id"), agent: try requiredID(body, "agent"), label: label,
+                parent: try optionalID(body, "parent"), inputs: inputs, leaseMilliseconds: try lease(body)))
+    }
+
+    public func endRun(_ run: RunID, token: String, _ body: JSONValue) throws(Refusal) -> Operation {
+        guard let reason = body["reason"]?.string else { throw missing("reason") }
+        guard let state = Run.State(rawValue: reason), state == .completed || state == .failed else {
+            throw invalid("reason", "is completed or failed")
+        }
+        return .endRun(
+            .init(run: run, token: token, reason: state, usage: try usage(body), error: try runError(body)))
+    }
+
+    /// `lease.milliseconds`, or the default.
+    public func lease(_ body: JSONValue) throws(Refusal) -> Int64 {
+        guard let lease = body["lease"] else { return limits.defaultLeaseMilliseconds }
+        guard let milliseconds = lease["milliseconds"]?.integer, limits.leaseMilliseconds.contains(milliseconds) else {
+            throw invalid("lease.milliseconds", "is \(limits.leaseMilliseconds.lowerBound) to \(limits.leaseMilliseconds.upperBound)")
+        }
+        return milliseconds
+    }
+
+    public func optionalID<Tag>(_ body: JSONValue, _ name: StaticString) throws(Refusal) -> Identifier<Tag>? {
+        guard let value = body[name], !value.isNull else { return nil }
+        guard let id: Identifier<Tag> = value.string.flatMap({ Identifier<Tag>($0) }) else {
+            throw Refusal(.idInvalid, "\(name) has to be 1 to 128 of A-Z a-z 0-9 . _ : -")
+        }
+        return id
+    }
+
+    public func requiredID<Tag>(_ body: JSONValue, _ name: StaticString) throws(Refusal) -> Identifier<Tag> {
+        guard let id: Identifier<Tag> = try optionalID(body, name) else { throw missing(name.description) }
+        return id
+    }
+
+    public func missing(_ name: String) -> Refusal { Refusal(.fieldMissing, "The field \(name) is missing.") }
+    public func invalid(_ name: String, _ rule: String) -> Refusal { Refusal(.fieldInvalid, "The field \(name) \(rule).") }
+
+    // MARK: Pieces
+
+    private func refusePolicies(_ body: JSONValue) throws(Refusal) {
+        guard let policies = body["policies"] else { return }
+        let isDefault = policies.kind == .object && policies.members.allSatisfy { $0.name == "followUp" && $0.value.string == "queue" }
+        guard isDefault else { throw invalid("policies", "can only be {\"followUp\": \"queue\"} on this server") }
+    }
+
+    private func title(_ body: JSONValue) throws(Refusal) -> String? { try text(body, "title", maximum: limits.title) }
+
+    private func metadata(_ body: JSONValue) throws(Refusal) -> JSONValue? {
+        guard let value = body["metadata"] else { return nil }
+        guard value.kind == .object || value.isNull else { throw invalid("metadata", "is a JSON object") }
+        guard value.source.count <= limits.metadata else {
+            throw Refusal(.tooLarge, "metadata is at most \(limits.metadata) bytes.")
+        }
+        return value
+    }
+
+    private func text(_ body: JSONValue, _ name: StaticString, maximum: Int) throws(Refusal) -> String? {
+        guard let value = body[name], !value.isNull else { return nil }
+        guard let text = value.string else { throw invalid(name.description, "is a string") }
+        guard text.utf8.count <= maximum else { throw Refusal(.tooLarge, "\(name) is at most \(maximum) bytes.") }
+        return text
+    }
+
+    private func usage(_ body: JSONValue) throws(Refusal) -> [UInt8]? {
+        guard let usage = body["usage"], !usage.isNull else { return nil }
+        guard usage.kind == .object, usage.source.count <= limits.usage else {
+            throw invalid("usage", "is a JSON object of at most \(limits.usage) bytes")
+        }
+        return usage.compact
+    }
+
+    private func runError(_ body: JSONValue) throws(Refusal) -> RunError? {
+        guard let error = body["error"], !error.isNull else { return nil }
+        guard let code = try text(error, "code", maximum: 128) else { throw missing("error.code") }
+        return RunError(code: code, message: try text(error, "message", maximum: limits.usage) ?? "")
+    }
+
+    private func target(_ value: JSONValue) throws(Refusal) -> Command.Target {
+        guard value.kind == .object, value.count == 1 else {
+            throw invalid("target", "names one of run, input, agent, mine, all")
+        }
+        if let run: RunID = try optionalID(value, "run") { return .run(run) }
+        if let input: InputID = try optionalID(value, "input") { return .input(input) }
+        if let agent: AgentName = try optionalID(value, "agent") { return .agent(agent) }
+        if value["mine"]?.boolean == true { return .mine }
+        if value["all"]?.boolean == true { return .all }
+        throw invalid("target", "names one of run, input, agent, mine, all")
+    }
+
+    private func inputParts(_ body: JSONValue) throws(Refusal) -> [InputPart] {
+        guard let given = body["parts"] else { throw missing("parts") }
+        guard given.kind == .array, (1...limits.inputParts).contains(given.count) else {
+            throw invalid("parts", "is an array of 1 to \(limits.inputParts) parts")
+        }
+        var parts: [InputPart] = []
+        var total = 0
+        for element in given.elements {
+            let part = InputPart(head: try head(element), text: element["text"]?.textBytes ?? [])
+            total += part.text.count
+            parts.append(part)
+        }
+        guard total <= limits.inputText else {
+            throw Refusal(.tooLarge, "The texts of an input are together at most \(limits.inputText) bytes.")
+        }
+        return parts
+    }
+
+    func head(_ value: JSONValue) throws(Refusal) -> PartHead {
+        guard value.kind == .object else { throw invalid("part", "is an object") }
+        guard value["audience"] == nil else {
+            throw invalid("audience", "is not supported yet: every part is for everyone")
+        }
+        guard let kind = value["kind"]?.string else { throw missing("kind") }
+        guard let partKind = PartKind(rawValue: kind) else {
+            throw invalid("kind", "is one of " + PartKind.allCases.map(\.rawValue).joined(separator: ", "))
+        }
+        if let text = value["text"], text.kind != .string { throw invalid("text", "is a string") }
+        return PartHead(
+            kind: partKind, name: try text(value, "name", maximum: limits.attribute),
+            call: try text(value, "call", maximum: limits.attribute),
+            mediaType: try text(value, "mediaType", maximum: limits.attribute),
+            url: try text(value, "url", maximum: limits.attribute),
+            title: try text(value, "title", maximum: limits.attribute))
+    }
+}

@@ -1,0 +1,69 @@
+/// What can be asked of one session, whichever transport it came by.
+public enum Operation: Sendable {
+    case create(title: String?, metadata: [UInt8]?)
+    case update(SessionPatch)
+    case addInput(id: InputID?, parts: [InputPart], agent: AgentName?)
+    case updateInput(id: InputID, parts: [InputPart])
+    case withdrawInput(id: InputID)
+    case cancel(id: CommandID?, target: Command.Target)
+    case startRun(StartRun)
+    case write(Write)
+    case heartbeat(run: RunID, token: String)
+    case endRun(EndRun)
+
+    public struct StartRun: Sendable {
+        public var id: RunID?
+        public var agent: AgentName
+        public var label: String?
+        public var parent: RunID?
+        public var inputs: [InputID]
+        public var leaseMilliseconds: Int64
+    }
+
+    public struct Write: Sendable {
+        public var run: RunID
+        public var token: String
+        public var number: UInt64?
+        public var events: [AgentEvent]
+        /// The same in the caller's own format, kept beside it.
+        public var frame: [UInt8]?
+
+        public init(run: RunID, token: String, number: UInt64?, events: [AgentEvent], frame: [UInt8]? = nil) {
+            self.run = run
+            self.token = token
+            self.number = number
+            self.events = events
+            self.frame = frame
+        }
+    }
+
+    public struct EndRun: Sendable {
+        public var run: RunID
+        public var token: String
+        public var reason: Run.State
+        public var usage: [UInt8]?
+        public var error: RunError?
+
+        public init(run: RunID, token: String, reason: Run.State, usage: [UInt8]? = nil, error: RunError? = nil) {
+            self.run = run
+            self.token = token
+            self.reason = reason
+            self.usage = usage
+            self.error = error
+        }
+    }
+}
+
+/// What a PATCH of a session changes. `nil` leaves.
+public struct SessionPatch: Sendable {
+    public var title: String?
+    /// A merge patch (RFC 7396), or `null`.
+    public var metadata: JSONValue?
+    public var closes: Bool
+
+    public init(title: String? = nil, metadata: JSONValue? = nil, closes: Bool = false) {
+        self.title = title
+        self.metadata = metadata
+        self.closes = closes
+    }
+}

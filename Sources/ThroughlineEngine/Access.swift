@@ -1,0 +1,27 @@
+public import ThroughlineCore
+
+/// The one place that asks who may.
+///
+/// With `--dev` or a server key everybody has full rights, but for what a role excludes: an observer reads and no more, and
+/// nobody from outside is the system. Finer permissions go in here.
+public enum Access {
+    public enum Verb: Sendable { case read, write, control, work, administer }
+
+    public static func require(_ verb: Verb, of participant: Participant) throws(Refusal) {
+        switch (participant.role, verb) {
+        case (.observer, .read): return
+        case (.observer, _): throw Refusal(.notAllowed, "An observer may only read.")
+        default: return
+        }
+    }
+}
+
+extension Operation {
+    var verb: Access.Verb {
+        switch self {
+        case .create, .update, .addInput, .updateInput, .withdrawInput: .write
+        case .cancel: .control
+        case .startRun, .write, .heartbeat, .endRun: .work
+        }
+    }
+}

@@ -1,0 +1,15 @@
+import Dispatch
+import ThroughlineCore
+
+/// A few threads for reads from the store. Reads of one session stay on one thread, so they do not overtake each other.
+final class BlockingPool: Sendable {
+    private let queues: [DispatchQueue]
+
+    init(threads: Int) {
+        queues = (0..<max(1, threads)).map { DispatchQueue(label: "throughline.reader.\($0)") }
+    }
+
+    func run(for session: SessionID, _ work: @escaping @Sendable () -> Void) {
+        queues[Int(session.hashValue.magnitude % UInt(queues.count))].async(execute: work)
+    }
+}

@@ -1,0 +1,54 @@
+import Synchronization
+public import ThroughlineCore
+
+extension Engine {
+    /// Erases a session for good. The completion comes when its bytes are gone; its readers are told.
+    public func erase(
+        _ id: SessionID, by participant: Participant, then completion: @escaping @Sendable (Result<Void, Refusal>) -> Void
+    ) {
+        do throws(Refusal) {
+            try requireReady()
+            try Access.require(.write, of: participant)
+        } catch {
+            return completion(.failure(error))
+        }
+        lookUp(id) { [self] result in
+            switch result {
+            case .failure(let refusal): completion(.failure(refusal))
+            case .success(let live): if !erase(live, then: completion) { erase(id, by: participant, then: completion) }
+            }
+        }
+    }
+
+    private func erase(
+        _ live: LiveSession, then completion: @escaping @Sendable (Result<Void, Refusal>) -> Void
+    ) -> Bool {
+        let isOurs = live.state.withLock { state in
+            guard state.retirement == nil else { return false }
+            state.retirement = .erased
+            state.leases = [:]
+            store.erase(live.stream) { [self] result in
+                postman.beginCommit()
+                erased(live, result)
+                completion(result.mapError { Refusal($0) })
+            }
+            return true
+        }
+        return isOurs
+    }
+
+    private func erased(_ live: LiveSession, _ result: Result<Void, StoreError>) {
+        let groups = live.state.withLock { state in
+            if case .failure = result { state.retirement = .reload }
+            return Array(state.readers.values)
+        }
+        if case .failure(let error) = result {
+            directory.release(live)
+            if case .failed(let reason) = error { storeFailed(reason) }
+        } else {
+            directory.remove(live.id)
+            desk.forget(live.id)
+        }
+        wake(groups)
+    }
+}

@@ -1,0 +1,105 @@
+import Synchronization
+public import ThroughlineCore
+
+/// A connection that agents write through. It is told when a run that it holds is cancelled.
+public final class HolderConnection: Sendable {
+    let mailbox: Mailbox
+    let tell: @Sendable (SessionID, RunID, Refusal) -> Void
+
+    public init(mailbox: Mailbox, tell: @escaping @Sendable (SessionID, RunID, Refusal) -> Void) {
+        self.mailbox = mailbox
+        self.tell = tell
+    }
+}
+
+extension Engine {
+    /// A write or a heartbeat came: the lease runs anew, and the connection it came by is the one to tell.
+    func renewLease(of run: RunID, holder: HolderConnection?, _ state: inout LiveSession.State) {
+        guard let milliseconds = state.machine.lease(of: run)?.milliseconds,
+            state.machine.run(run)?.state == .active
+        else { return }
+        state.leases[run] = .init(deadline: environment.monotonic() + milliseconds, milliseconds: milliseconds)
+        if let holder { state.holders[run] = holder }
+    }
+
+    /// Ends what has been silent for longer than its lease.
+    func checkLeases() {
+        let now = environment.monotonic()
+        for live in directory.allLive {
+            let expired = live.state.withLock { state in
+                state.leases.isEmpty ? [] : state.leases.filter { $0.value.deadline <= now }.map(\.key)
+            }
+            for run in expired { expire(run, of: live, now: now) }
+        }
+    }
+
+    private func expire(_ run: RunID, of live: LiveSession, now: Int64) {
+        _ = decide(on: live) { (state) throws(Refusal) in
+            guard let lease = state.leases[run], lease.deadline <= now else { return }
+            state.leases[run] = nil
+            state.holders[run] = nil
+            if state.machine.run(run)?.state == .active { metrics.runsLost.increment() }
+            state.machine.expireLease(of: run, at: environment.now())
+        } then: { _ in }
+    }
+
+    func cancel(
+        _ id: CommandID?, _ target: Command.Target, on session: SessionID, by: Participant,
+        then completion: @escaping AnswerCompletion
+    ) {
+        let id = id ?? CommandID(unchecked: randomID("c-"))
+        decide(on: session) { [self] (state) throws(Refusal) in
+            let isNew = try state.machine.cancel(id, target: target, by: by, at: environment.now())
+            return (answer: commandAnswer(id, state), isNew: isNew)
+        } then: { [self] result in
+            completion(result.map(\.answer))
+            if case .success((_, isNew: true)) = result { tellHolders(of: session) }
+        }
+    }
+
+    func commandAnswer(_ id: CommandID, _ state: LiveSession.State) -> Answer {
+        Answer(
+            .accepted, tail: state.machine.tail,
+            body: JSONWriter.object {
+                $0.key("command")
+                state.machine.command(id)?.write(to: &$0)
+            })
+    }
+
+    /// How a command stands now, and whether that is final.
+    public func command(
+        _ id: CommandID, on session: SessionID, then completion: @escaping @Sendable (Result<(Answer, isFinal: Bool), Refusal>) -> Void
+    ) {
+        decide(on: session) { [self] (state) throws(Refusal) in
+            let isFinal = state.machine.command(id).map { $0.state == .applied || $0.state == .rejected } ?? true
+            return (commandAnswer(id, state), isFinal: isFinal)
+        } then: { completion($0) }
+    }
+
+    /// Tells the connections whose runs were cancelled. A run without one stays untold until its holder asks, or its lease ends.
+    private func tellHolders(of session: SessionID) {
+        decide(on: session) { (state) throws(Refusal) in
+            var told: [(run: RunID, holder: HolderConnection)] = []
+            for run in state.machine.untoldRuns {
+                if let holder = state.holders.removeValue(forKey: run) { told.append((run, holder)) }
+            }
+            return told
+        } then: { [self] result in
+            guard case .success(let told) = result else { return }
+            for (run, holder) in told {
+                let refusal = Refusal(.runCancelled, "The run \(run) was cancelled. Stop working on it.")
+                deliver(to: holder.mailbox) { holder.tell(session, run, refusal) }
+                holderTold(of: run, in: session)
+            }
+        }
+    }
+
+    /// The holder of a cancelled run knows it.
+    func holderTold(of run: RunID, in session: SessionID) {
+        decide(on: session) { [self] (state) throws(Refusal) in
+            guard state.machine.run(run)?.state == .cancelled else { return }
+            state.leases[run] = nil
+            state.machine.holderTold(of: run, at: environment.now())
+        } then: { _ in }
+    }
+}

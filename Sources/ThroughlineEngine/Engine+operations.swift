@@ -1,0 +1,225 @@
+public import ThroughlineCore
+
+extension Engine {
+    /// Does what is asked of a session. The completion comes when the answer, whatever it is, rests on durable ground.
+    public func perform(
+        _ operation: Operation, on session: SessionID, by participant: Participant, holder: HolderConnection? = nil,
+        then completion: @escaping AnswerCompletion
+    ) {
+        do throws(Refusal) {
+            try Access.require(operation.verb, of: participant)
+        } catch {
+            return completion(.failure(error))
+        }
+        switch operation {
+        case .create(let title, let metadata):
+            create(session, title: title, metadata: metadata, by: participant, then: completion)
+        case .cancel(let id, let target):
+            cancel(id, target, on: session, by: participant, then: completion)
+        default:
+            decide(on: session) { [self] (state) throws(Refusal) in
+                try apply(operation, by: participant, holder: holder, &state)
+            } then: { completion($0) }
+        }
+    }
+
+    /// The same for tasks.
+    public func perform(
+        _ operation: Operation, on session: SessionID, by participant: Participant
+    ) async throws(Refusal) -> Answer {
+        try await withCheckedContinuation { continuation in
+            perform(operation, on: session, by: participant) { continuation.resume(returning: $0) }
+        }.get()
+    }
+
+    /// The state after the last event, as JSON.
+    public func snapshot(
+        of session: SessionID, _ page: SnapshotPage, by participant: Participant,
+        then completion: @escaping @Sendable (Result<[UInt8], Refusal>) -> Void
+    ) {
+        do throws(Refusal) {
+            try Access.require(.read, of: participant)
+        } catch {
+            return completion(.failure(error))
+        }
+        decide(on: session) { (state) throws(Refusal) in
+            try state.machine.snapshot(page)
+        } then: { completion($0) }
+    }
+
+    private func create(
+        _ id: SessionID, title: String?, metadata: [UInt8]?, by: Participant, then completion: @escaping AnswerCompletion
+    ) {
+        do throws(Refusal) {
+            try requireReady()
+        } catch {
+            return completion(.failure(error))
+        }
+        if store.status(of: StreamID(id)) == .erased { return completion(.failure(absent(id))) }
+        if let live = makeSession(id, title: title, metadata: metadata, by: by) {
+            metrics.sessionsLoaded.increment()
+            _ = decide(on: live) { state in sessionAnswer(.created, state) } then: { completion($0) }
+        } else {
+            decide(on: id) { [self] (state) throws(Refusal) in
+                try state.machine.confirm(title: title, metadata: metadata)
+                return sessionAnswer(.ok, state)
+            } then: { completion($0) }
+        }
+    }
+
+    /// A new session in the directory, its first event still to be drained; `nil` if there is one.
+    func makeSession(_ id: SessionID, title: String?, metadata: [UInt8]?, by: Participant) -> LiveSession? {
+        directory.create(id) {
+            let info = SessionInfo(id: id, title: title ?? "", metadata: metadata ?? Array("{}".utf8))
+            let machine = SessionMachine(
+                creating: info, by: by, at: environment.now(), limits: configuration.session)
+            return LiveSession(machine: machine, durable: .zero, now: environment.monotonic())
+        }
+    }
+
+    private func apply(
+        _ operation: Operation, by: Participant, holder: HolderConnection?, _ state: inout LiveSession.State
+    ) throws(Refusal) -> Answer {
+        let now = environment.now()
+        switch operation {
+        case .update(let patch):
+            state.machine.update(
+                title: patch.title, metadata: try merged(patch, state.machine.info), closing: patch.closes, by: by, at: now)
+            return sessionAnswer(.ok, state)
+        case .addInput(let id, let parts, let agent):
+            let id = id ?? InputID(unchecked: randomID("i-"))
+            let isNew = try state.machine.addInput(id, parts: parts, agent: agent, by: by, at: now)
+            return inputAnswer(isNew ? .created : .ok, id, state)
+        case .updateInput(let id, let parts):
+            try state.machine.updateInput(id, parts: parts, by: by, at: now)
+            return inputAnswer(.ok, id, state)
+        case .withdrawInput(let id):
+            try state.machine.withdrawInput(id, by: by, at: now)
+            return inputAnswer(.ok, id, state)
+        case .startRun(let start):
+            return try startRun(start, by: by, holder: holder, &state)
+        case .write(let write):
+            return try take(write, holder: holder, &state)
+        case .heartbeat(let run, let token):
+            return try heartbeat(run, token, holder: holder, &state)
+        case .endRun(let end):
+            return try endRun(end, &state)
+        case .create, .cancel:
+            preconditionFailure("create and cancel have paths of their own")
+        }
+    }
+
+    private func merged(_ patch: SessionPatch, _ info: SessionInfo) throws(Refusal) -> [UInt8]? {
+        guard let change = patch.metadata else { return nil }
+        if change.isNull { return Array("{}".utf8) }
+        let merged = MergePatch.apply(change, to: try? JSONDocument.parse(info.metadata))
+        guard merged.count <= configuration.session.metadata else {
+            throw Refusal(.tooLarge, "metadata is at most \(configuration.session.metadata) bytes.")
+        }
+        return merged
+    }
+
+    private func startRun(
+        _ start: Operation.StartRun, by: Participant, holder: HolderConnection?, _ state: inout LiveSession.State
+    ) throws(Refusal) -> Answer {
+        let request = RunRequest(
+            id: start.id ?? RunID(unchecked: randomID("r-")), agent: start.agent, label: start.label,
+            parent: start.parent, inputs: start.inputs, leaseMilliseconds: start.leaseMilliseconds, token: newToken())
+        let isNew = try state.machine.startRun(request, by: .agent(start.agent, through: by), at: environment.now())
+        if isNew { metrics.runsStarted.increment() }
+        renewLease(of: request.id, holder: holder, &state)
+        return Answer(
+            isNew ? .created : .ok, tail: state.machine.tail,
+            body: JSONWriter.object { writeRunAndLease(request.id, state, to: &$0) })
+    }
+
+    private func take(
+        _ write: Operation.Write, holder: HolderConnection?, _ state: inout LiveSession.State
+    ) throws(Refusal) -> Answer {
+        let written = try state.machine.write(
+            write.events, run: write.run, token: write.token, number: write.number, frame: write.frame,
+            at: environment.now())
+        renewLease(of: write.run, holder: holder, &state)
+        let tail = state.machine.tail
+        return Answer(
+            tail: tail, written: written.number,
+            body: JSONWriter.object {
+                $0.field("written", written.number)
+                $0.field("tail", tail.rawValue)
+            })
+    }
+
+    private func heartbeat(
+        _ run: RunID, _ token: String, holder: HolderConnection?, _ state: inout LiveSession.State
+    ) throws(Refusal) -> Answer {
+        try state.machine.renew(run, token: token, at: environment.now())
+        renewLease(of: run, holder: holder, &state)
+        let milliseconds = state.machine.lease(of: run)?.milliseconds ?? 0
+        return Answer(
+            tail: state.machine.tail,
+            body: JSONWriter.object {
+                $0.field("run", run.value)
+                $0.key("lease")
+                $0.object { $0.field("milliseconds", milliseconds) }
+            })
+    }
+
+    private func endRun(_ end: Operation.EndRun, _ state: inout LiveSession.State) throws(Refusal) -> Answer {
+        guard let agent = state.machine.run(end.run)?.agent else {
+            throw Refusal(.runNotFound, "The session has no run \(end.run).")
+        }
+        _ = try state.machine.endRun(
+            end.run, token: end.token, reason: end.reason, usage: end.usage, error: end.error, by: .agent(agent),
+            at: environment.now())
+        state.leases[end.run] = nil
+        state.holders[end.run] = nil
+        return Answer(
+            tail: state.machine.tail,
+            body: JSONWriter.object {
+                $0.key("run")
+                state.machine.run(end.run)?.write(to: &$0)
+                $0.field("tail", state.machine.tail.rawValue)
+            })
+    }
+
+    func newToken() -> String { randomID("l-") + randomID("") }
+
+    private func sessionAnswer(_ status: Answer.Status, _ state: LiveSession.State) -> Answer {
+        Answer(
+            status, tail: state.machine.tail,
+            body: JSONWriter.object {
+                $0.key("session")
+                state.machine.writeSession(to: &$0)
+                $0.field("seq", state.machine.tail.rawValue)
+            })
+    }
+
+    private func inputAnswer(_ status: Answer.Status, _ id: InputID, _ state: LiveSession.State) -> Answer {
+        Answer(
+            status, tail: state.machine.tail,
+            body: JSONWriter.object {
+                $0.key("input")
+                state.machine.input(id)?.write(to: &$0)
+                $0.field("seq", state.machine.tail.rawValue)
+            })
+    }
+
+    func writeRunAndLease(_ id: RunID, _ state: LiveSession.State, to writer: inout JSONWriter) {
+        writer.key("run")
+        state.machine.run(id)?.write(to: &writer)
+        guard let lease = state.machine.lease(of: id) else { return }
+        writer.key("lease")
+        writer.object {
+            $0.field("epoch", lease.epoch)
+            $0.field("token", lease.token)
+            $0.field("milliseconds", lease.milliseconds)
+        }
+    }
+}
+
+extension Participant {
+    /// An agent that acts through a request of this participant: its key is kept.
+    static func agent(_ name: AgentName, through participant: Participant) -> Participant {
+        Participant(id: name.value, role: .agent, device: participant.device, key: participant.key)
+    }
+}

@@ -1,0 +1,140 @@
+import Synchronization
+public import ThroughlineCore
+
+/// Where a reader begins.
+public enum ReadStart: Sendable, Equatable {
+    case after(SequenceNumber)
+    case snapshot(SnapshotPage)
+    case tail
+
+    public static func == (left: ReadStart, right: ReadStart) -> Bool {
+        switch (left, right) {
+        case (.after(let one), .after(let other)): one == other
+        case (.snapshot, .snapshot), (.tail, .tail): true
+        default: false
+        }
+    }
+}
+
+/// A reader has begun.
+public struct Attachment: Sendable {
+    /// The session's last event.
+    public var tail: SequenceNumber
+    /// What the reader gets next is behind this.
+    public var position: SequenceNumber
+    public var snapshot: [UInt8]?
+}
+
+extension Engine {
+    /// Registers a reader. From the completion on it pulls from `position`.
+    public func attach(
+        _ subscription: Subscription, from start: ReadStart, by participant: Participant,
+        then completion: @escaping @Sendable (Result<Attachment, Refusal>) -> Void
+    ) {
+        do throws(Refusal) {
+            try Access.require(.read, of: participant)
+        } catch {
+            return completion(.failure(error))
+        }
+        decide(on: subscription.session) { [self] (state) throws(Refusal) in
+            let tail = state.machine.tail
+            var attachment = Attachment(tail: tail, position: tail)
+            switch start {
+            case .tail: break
+            case .snapshot(let page): attachment.snapshot = try state.machine.snapshot(page)
+            case .after(let position):
+                guard position <= tail else {
+                    throw Refusal(
+                        .cursorAhead, "The session ends at \(tail). Begin again from a snapshot.",
+                        numbers: ["tail": tail.rawValue])
+                }
+                attachment.position = position
+            }
+            register(subscription, &state)
+            metrics.readers.increment()
+            return attachment
+        } then: { completion($0) }
+    }
+
+    public func detach(_ subscription: Subscription) {
+        guard let live = directory.live(subscription.session) else { return }
+        let wasThere = live.state.withLock { state in
+            let box = ObjectIdentifier(subscription.mailbox)
+            let found = state.readers[box]?.readers.removeValue(forKey: ObjectIdentifier(subscription)) != nil
+            if state.readers[box]?.readers.isEmpty == true { state.readers[box] = nil }
+            return found
+        }
+        if wasThere { metrics.readers.increment(by: -1) }
+    }
+
+    private func register(_ subscription: Subscription, _ state: inout LiveSession.State) {
+        state.readers[ObjectIdentifier(subscription.mailbox), default: ReaderGroup(mailbox: subscription.mailbox)]
+            .readers[ObjectIdentifier(subscription)] = subscription
+    }
+
+    /// What is durable behind a position, as far as it is in memory.
+    public func pull(_ subscription: Subscription, after position: SequenceNumber) -> Pulled {
+        guard let live = directory.live(subscription.session) else { return reattach(subscription) }
+        let pulled: Pulled? = live.state.withLock { state in
+            switch state.retirement {
+            case .reload: return nil
+            case .erased: return .refused(absent(live.id))
+            case nil: break
+            }
+            guard position < state.durable else {
+                register(subscription, &state)
+                return .upToDate
+            }
+            if let slice = state.slice, slice.after == position, slice.last == state.durable { return .slice(slice) }
+            guard
+                let events = state.window.events(
+                    after: position, upTo: state.durable, bytes: configuration.sliceBytes)
+            else { return .stored }
+            let slice = makeSlice(after: position, events)
+            state.slice = slice
+            return .slice(slice)
+        }
+        metrics.deliveries.increment()
+        return pulled ?? reattach(subscription)
+    }
+
+    func makeSlice(after position: SequenceNumber, _ events: [Delivery]) -> EventSlice {
+        EventSlice(
+            after: position, deliveries: events.count > configuration.mergeAbove ? Delivery.merging(events) : events)
+    }
+
+    /// The session left memory under its reader: bring it back, and wake the reader then.
+    private func reattach(_ subscription: Subscription) -> Pulled {
+        if store.status(of: StreamID(subscription.session)) == .erased { return .refused(absent(subscription.session)) }
+        lookUp(subscription.session) { [self] result in
+            if case .success(let live) = result { live.state.withLock { register(subscription, &$0) } }
+            deliver(to: subscription.mailbox) { subscription.wake() }
+        }
+        return .upToDate
+    }
+
+    /// Reads what has left memory, on a thread for that; the completion is brought to the reader's loop.
+    public func readStored(
+        _ subscription: Subscription, after position: SequenceNumber,
+        then completion: @escaping @Sendable (Result<EventSlice, Refusal>) -> Void
+    ) {
+        metrics.storedReads.increment()
+        pool.run(for: subscription.session) { [self] in
+            let result = readEvents(of: subscription.session, after: position, limit: ReadLimit(bytes: configuration.sliceBytes))
+                .map { makeSlice(after: position, $0) }
+            deliver(to: subscription.mailbox) { completion(result) }
+        }
+    }
+
+    func readEvents(
+        of session: SessionID, after position: SequenceNumber, limit: ReadLimit
+    ) -> Result<[Delivery], Refusal> {
+        do throws(StoreError) {
+            let records = try store.read(StreamID(session), after: position, limit: limit)
+            return .success(
+                records.lazy.filter { $0.kind == .event }.map { Delivery(sequence: $0.sequence, bytes: $0.payload) })
+        } catch {
+            return .failure(Refusal(error))
+        }
+    }
+}

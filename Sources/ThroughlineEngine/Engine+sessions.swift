@@ -1,0 +1,230 @@
+import DequeModule
+import Logging
+import Synchronization
+import ThroughlineCore
+
+extension Engine {
+    /// Finds a session and brings it into memory if it is not there.
+    func lookUp(_ id: SessionID, then completion: @escaping Directory.Waiter) {
+        switch directory.find(id, waiter: completion) {
+        case .live(let live): completion(.success(live))
+        case .loading(let isFirst): if isFirst { load(id) }
+        case .absent: completion(.failure(absent(id)))
+        }
+    }
+
+    func absent(_ id: SessionID) -> Refusal {
+        if store.status(of: StreamID(id)) == .erased {
+            return Refusal(.sessionErased, "The session was erased. Its id is not used again.")
+        }
+        return Refusal(.sessionNotFound, "There is no session \(id). Create it with PUT /v1/sessions/\(id).")
+    }
+
+    private func load(_ id: SessionID) {
+        metrics.storedReads.increment()
+        pool.run(for: id) { [self] in
+            let result = replay(id)
+            if case .success(let live) = result { adopt(live) }
+            for waiter in directory.loaded(id, result) { waiter(result) }
+            if case .success(let live) = result { wakeAll(of: live) }
+        }
+    }
+
+    private func replay(_ id: SessionID) -> Result<LiveSession, Refusal> {
+        var machine: SessionMachine?
+        var position = SequenceNumber.zero
+        do throws(StoreError) {
+            while true {
+                let records = try store.read(StreamID(id), after: position, limit: ReadLimit(bytes: 4 << 20))
+                guard let last = records.last else { break }
+                position = last.sequence
+                if machine == nil {
+                    machine = SessionMachine(replaying: records, limits: configuration.session)
+                } else if machine?.replay(records) != true {
+                    machine = nil
+                }
+                guard machine != nil else { return .failure(unreadable(id, "after \(position)")) }
+            }
+        } catch {
+            return .failure(unreadable(id, "\(error)"))
+        }
+        guard let machine else { return .failure(absent(id)) }
+        metrics.sessionsLoaded.increment()
+        return .success(LiveSession(machine: machine, durable: machine.tail, now: environment.monotonic()))
+    }
+
+    private func unreadable(_ id: SessionID, _ reason: String) -> Refusal {
+        logger.error("a session cannot be read", metadata: ["tl.session.id": "\(id)", "tl.reason": "\(reason)"])
+        return Refusal(.storageFailed, "The session cannot be read from the store. See the server's log.")
+    }
+
+    /// Gives the runs of a session that came from the store their leases, anew and in full.
+    private func adopt(_ live: LiveSession) {
+        let now = environment.monotonic()
+        live.state.withLock { state in
+            for run in state.machine.activeRunIDs + state.machine.untoldRuns {
+                guard let lease = state.machine.lease(of: run) else { continue }
+                state.leases[run] = .init(deadline: now + lease.milliseconds, milliseconds: lease.milliseconds)
+            }
+        }
+    }
+
+    /// Runs a decision on a session's machine; the completion comes when all that the result rests on is durable.
+    func decide<Value: Sendable>(
+        on id: SessionID,
+        _ decision: @escaping @Sendable (inout LiveSession.State) throws(Refusal) -> Value,
+        then completion: @escaping @Sendable (Result<Value, Refusal>) -> Void
+    ) {
+        do throws(Refusal) {
+            try requireReady()
+        } catch {
+            return completion(.failure(error))
+        }
+        lookUp(id) { [self] result in
+            switch result {
+            case .failure(let refusal): completion(.failure(refusal))
+            case .success(let live):
+                if !decide(on: live, decision, then: completion) { decide(on: id, decision, then: completion) }
+            }
+        }
+    }
+
+    private enum Decided<Value> { case retired, waiting, done(Result<Value, Refusal>) }
+
+    /// False if this object is the session no longer: look it up again.
+    func decide<Value: Sendable>(
+        on live: LiveSession,
+        _ decision: (inout LiveSession.State) throws(Refusal) -> Value,
+        then completion: @escaping @Sendable (Result<Value, Refusal>) -> Void
+    ) -> Bool {
+        metrics.operations.increment()
+        let decided: Decided<Value> = live.state.withLock { state in
+            switch state.retirement {
+            case .reload: return .retired
+            case .erased: return .done(.failure(absent(live.id)))
+            case nil: break
+            }
+            state.touched = environment.monotonic()
+            let result: Result<Value, Refusal>
+            do throws(Refusal) {
+                result = .success(try decision(&state))
+            } catch {
+                metrics.refusals.increment()
+                result = .failure(error)
+            }
+            if let emission = state.machine.drain() { submit(emission, of: live, &state) }
+            guard state.durableTicket < state.decidedTicket else { return .done(result) }
+            state.waiters.append(
+                (
+                    state.decidedTicket,
+                    { failure in completion(failure.map { .failure($0) } ?? result) }
+                ))
+            return .waiting
+        }
+        switch decided {
+        case .retired: return false
+        case .waiting: return true
+        case .done(let result):
+            completion(result)
+            return true
+        }
+    }
+
+    /// Hands records to the store, while the session's lock is held: the log has the order of the decisions.
+    private func submit(_ emission: SessionMachine.Emission, of live: LiveSession, _ state: inout LiveSession.State) {
+        state.decidedTicket += 1
+        let ticket = state.decidedTicket
+        let tail = state.machine.tail
+        let events = emission.records.count { $0.kind == .event }
+        let summary = emission.summary == nil ? nil : state.machine.summary
+        state.window.append(emission.records)
+        let append = LogAppend(
+            stream: live.stream, expecting: SequenceNumber(tail.rawValue - UInt64(events)), records: emission.records,
+            summary: emission.summary)
+        store.append(append) { [self] result in
+            postman.beginCommit()
+            switch result {
+            case .success:
+                metrics.appends.increment()
+                metrics.events.increment(by: events)
+                committed(live, ticket: ticket, tail: tail, summary: summary)
+            case .failure(let error):
+                failed(live, error)
+            }
+        }
+    }
+
+    private func committed(_ live: LiveSession, ticket: UInt64, tail: SequenceNumber, summary: SessionSummary?) {
+        let limit = configuration.windowBytes
+        let (finished, groups) = live.state.withLock { state in
+            state.durableTicket = ticket
+            state.durable = tail
+            state.window.trim(to: limit, durable: tail)
+            var finished: [@Sendable (Refusal?) -> Void] = []
+            while let waiter = state.waiters.first, waiter.ticket <= ticket {
+                finished.append(waiter.finish)
+                state.waiters.removeFirst()
+            }
+            return (finished, Array(state.readers.values))
+        }
+        directory.update(live.id, summary: summary, tail: tail)
+        for finish in finished { finish(nil) }
+        wake(groups)
+        if let summary {
+            desk.update(live.id, claimable: summary.claimable, works: summary.works)
+            if !summary.claimable.isEmpty { matchWork() }
+        }
+    }
+
+    /// What was decided and did not become durable is dropped: the session is read from the store anew by whoever needs it.
+    private func failed(_ live: LiveSession, _ error: StoreError) {
+        metrics.appendFailures.increment()
+        let (finished, groups) = live.state.withLock { state in
+            if state.retirement == nil { state.retirement = .reload }
+            let finished = state.waiters.map(\.finish)
+            state.waiters = []
+            return (finished, Array(state.readers.values))
+        }
+        directory.release(live)
+        for finish in finished { finish(Refusal(error)) }
+        wake(groups)
+        if case .failed(let reason) = error { return storeFailed(reason) }
+        logger.warning("an append was refused", metadata: ["tl.session.id": "\(live.id)", "tl.reason": "\(error)"])
+        // Runs go on and inputs still wait: the session has to be watched again.
+        lookUp(live.id) { [self] result in
+            guard case .success(let live) = result else { return }
+            let summary = live.state.withLock { $0.machine.summary }
+            desk.update(live.id, claimable: summary.claimable, works: summary.works)
+            matchWork()
+        }
+    }
+
+    func wake(_ groups: [ReaderGroup]) {
+        for group in groups {
+            postman.post(to: group.mailbox) { for reader in group.readers.values { reader.wake() } }
+        }
+        if !postman.isCommitting { postman.flush() }
+    }
+
+    private func wakeAll(of live: LiveSession) {
+        wake(live.state.withLock { Array($0.readers.values) })
+    }
+
+    /// Lets go of sessions that nobody has touched for a while.
+    func releaseIdle() {
+        let limit = environment.monotonic() - configuration.idleMilliseconds
+        for live in directory.allLive {
+            let isIdle = live.state.withLock { state in
+                guard state.touched < limit, state.readers.isEmpty, state.leases.isEmpty, state.waiters.isEmpty,
+                    state.durableTicket == state.decidedTicket, state.retirement == nil
+                else { return false }
+                state.retirement = .reload
+                return true
+            }
+            if isIdle {
+                directory.release(live)
+                metrics.sessionsLoaded.increment(by: -1)
+            }
+        }
+    }
+}

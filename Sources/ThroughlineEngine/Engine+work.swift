@@ -1,0 +1,102 @@
+public import NIOCore
+public import ThroughlineCore
+
+/// An input, with the run that was started for it.
+public struct WorkAnswer: Sendable {
+    public var session: SessionID
+    public var input: Input
+    public var run: RunID
+    public var token: String
+    public var leaseMilliseconds: Int64
+    /// The answer as both transports send it.
+    public var body: [UInt8]
+}
+
+extension Engine {
+    /// An agent takes the next input addressed to it or to nobody, or waits for one.
+    ///
+    /// - Returns: Call it when the agent has gone away: then it gets nothing more.
+    @discardableResult
+    public func takeWork(
+        _ work: WorkID, agent: AgentName, wait: TimeAmount, leaseMilliseconds: Int64, by participant: Participant,
+        holder: HolderConnection? = nil, then completion: @escaping @Sendable (Result<WorkAnswer?, Refusal>) -> Void
+    ) -> @Sendable () -> Void {
+        do throws(Refusal) {
+            try requireReady()
+            try Access.require(.work, of: participant)
+        } catch {
+            completion(.failure(error))
+            return {}
+        }
+        let waiter = WorkDesk.Waiter(
+            work: work, agent: agent, by: .agent(agent, through: participant), leaseMilliseconds: leaseMilliseconds,
+            holder: holder, completion: completion)
+        switch desk.add(waiter) {
+        case .claimed(let session, let run): repeatClaim(session, run, waiter)
+        case .refused: completion(.failure(Refusal(.tooMany, "Too many agents wait for work. Try again later.")))
+        case .new:
+            matchWork()
+            let deadline = timers.scheduleTask(in: wait) { [desk] in desk.cancel(work) }
+            return { [desk] in
+                deadline.cancel()
+                desk.cancel(work)
+            }
+        }
+        return {}
+    }
+
+    /// The same work id again: the same run, the same lease.
+    private func repeatClaim(_ session: SessionID, _ run: RunID, _ waiter: WorkDesk.Waiter) {
+        decide(on: session) { [self] (state) throws(Refusal) in
+            renewLease(of: run, holder: waiter.holder, &state)
+            return workAnswer(run, state)
+        } then: { waiter.completion($0) }
+    }
+
+    /// Hands out what can be handed out.
+    func matchWork() {
+        while let (waiter, session) = desk.match() { claim(waiter, from: session) }
+    }
+
+    private func claim(_ waiter: WorkDesk.Waiter, from session: SessionID) {
+        decide(on: session) { [self] (state) throws(Refusal) -> WorkAnswer? in
+            guard let input = state.machine.claimableInput(for: waiter.agent) else { return nil }
+            let request = RunRequest(
+                id: RunID(unchecked: randomID("r-")), agent: waiter.agent, inputs: [input],
+                leaseMilliseconds: waiter.leaseMilliseconds, token: newToken(), work: waiter.work)
+            _ = try state.machine.startRun(request, by: waiter.by, at: environment.now())
+            metrics.runsStarted.increment()
+            renewLease(of: request.id, holder: waiter.holder, &state)
+            return workAnswer(request.id, state)
+        } then: { [self] result in
+            switch result {
+            case .success(let answer?):
+                desk.finish(waiter, .success(answer), claimed: (answer.session, answer.run))
+            case .success(nil), .failure:
+                // Nothing left there, or the session is gone: on to the next.
+                isReady ? desk.putBack(waiter) : desk.finish(waiter, .success(nil), claimed: nil)
+                if isReady { matchWork() }
+            }
+        }
+    }
+
+    private func workAnswer(_ run: RunID, _ state: LiveSession.State) -> WorkAnswer? {
+        guard let lease = state.machine.lease(of: run),
+            let input = state.machine.run(run)?.inputs.first.flatMap({ state.machine.input($0) })
+        else { return nil }
+        let session = state.machine.info.id
+        return WorkAnswer(
+            session: session, input: input, run: run, token: lease.token, leaseMilliseconds: lease.milliseconds,
+            body: JSONWriter.object {
+                $0.field("session", session.value)
+                $0.key("input")
+                input.write(to: &$0)
+                writeRunAndLease(run, state, to: &$0)
+            })
+    }
+
+    /// Sends home all who wait for work.
+    public func dismissWaiters() {
+        for completion in desk.cancelAll() { completion(.success(nil)) }
+    }
+}

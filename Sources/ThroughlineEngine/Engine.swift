@@ -1,0 +1,112 @@
+public import Logging
+public import NIOCore
+import Synchronization
+public import ThroughlineCore
+
+/// The shell around the session machines: live sessions, readers, leases, work.
+///
+/// All methods may be called from any thread. Completions run on the caller's thread or on one of the store's; a transport
+/// brings them to its loop with ``deliver(to:_:)``.
+public final class Engine: Sendable {
+    public let configuration: EngineConfiguration
+    public let metrics = EngineMetrics()
+    let store: any LogStore
+    let environment: EngineEnvironment
+    let logger: Logger
+    let postman = Postman()
+    let pool: BlockingPool
+    let directory = Directory()
+    let desk: WorkDesk
+    /// Where timers run.
+    let timers: any EventLoop
+    private let phase = Mutex(Phase.starting)
+    private let repeated = Mutex<[RepeatedTask]>([])
+    private let failureHandler = Mutex<@Sendable (String) -> Void>({ _ in })
+
+    enum Phase { case starting, ready, stopping }
+
+    public init(
+        store: any LogStore, timers: any EventLoop, configuration: EngineConfiguration = EngineConfiguration(),
+        environment: EngineEnvironment = .system, logger: Logger
+    ) {
+        self.store = store
+        self.timers = timers
+        self.configuration = configuration
+        self.environment = environment
+        self.logger = logger
+        pool = BlockingPool(threads: configuration.readerThreads)
+        desk = WorkDesk(maximumWaiters: configuration.maximumWorkWaiters)
+        store.onCommit { [postman] in postman.flush() }
+    }
+
+    /// Reads what the store holds and starts the timers. Blocks while it reads. Leases of runs begin anew, in full.
+    public func start() throws(StoreError) {
+        var withRuns: [SessionID] = []
+        try store.forEachStream { stream, tail, bytes in
+            guard let id = stream.session, let summary = SessionSummary(stored: bytes) else { return }
+            directory.insert(id, summary: summary, tail: tail)
+            desk.update(id, claimable: summary.claimable, works: summary.works)
+            if summary.activeRuns > 0 || summary.untoldRuns > 0 { withRuns.append(id) }
+        }
+        phase.withLock { $0 = .ready }
+        for id in withRuns { lookUp(id) { _ in } }
+        startTimers()
+        logger.info("sessions found", metadata: ["tl.sessions": "\(directory.count)", "tl.sessions.running": "\(withRuns.count)"])
+    }
+
+    public var isReady: Bool { phase.withLock { $0 == .ready } }
+
+    /// From now on operations are refused with `stopping`; what was decided still becomes durable.
+    public func stopTaking() {
+        phase.withLock { $0 = .stopping }
+        repeated.withLock { tasks in
+            for task in tasks { task.cancel() }
+            tasks = []
+        }
+    }
+
+    /// Sets what happens when the disk failed in a way after which nothing is known: the server has to stop.
+    public func onStoreFailure(_ handler: @escaping @Sendable (String) -> Void) {
+        failureHandler.withLock { $0 = handler }
+    }
+
+    func storeFailed(_ reason: String) {
+        logger.critical("the store failed; stopping", metadata: ["tl.reason": "\(reason)"])
+        failureHandler.withLock { $0 }(reason)
+    }
+
+    /// Brings work to a mailbox's loop: at once if this is that loop, otherwise with the others of this commit.
+    public func deliver(to mailbox: Mailbox, _ work: @escaping @Sendable () -> Void) {
+        if postman.isCommitting {
+            postman.post(to: mailbox, work)
+        } else if let loop = mailbox.loop, !loop.inEventLoop {
+            loop.execute(work)
+        } else {
+            work()
+        }
+    }
+
+    /// A legal identifier that nobody can guess.
+    public func randomID(_ prefix: String) -> String {
+        let alphabet = Array("abcdefghijkmnpqrstuvwxyz23456789".utf8)
+        let bytes = environment.randomBytes(16).map { alphabet[Int($0) % alphabet.count] }
+        return prefix + String(decoding: bytes, as: UTF8.self)
+    }
+
+    func requireReady() throws(Refusal) {
+        switch phase.withLock({ $0 }) {
+        case .ready: return
+        case .starting: throw Refusal(.stopping, "The server is starting. Try again in a moment.")
+        case .stopping: throw Refusal(.stopping, "The server is stopping. Connect again in a moment.")
+        }
+    }
+
+    private func startTimers() {
+        let tick = configuration.tick
+        let leases = timers.scheduleRepeatedTask(initialDelay: tick, delay: tick) { [weak self] _ in self?.checkLeases() }
+        let idle = timers.scheduleRepeatedTask(initialDelay: .seconds(5), delay: .seconds(5)) { [weak self] _ in
+            self?.releaseIdle()
+        }
+        repeated.withLock { $0 = [leases, idle] }
+    }
+}

@@ -1,0 +1,40 @@
+public import NIOCore
+public import ThroughlineCore
+
+/// The engine's limits and times.
+public struct EngineConfiguration: Sendable {
+    public var session = SessionLimits()
+    /// Bytes of recent events that a loaded session keeps in memory.
+    public var windowBytes = 256 << 10
+    /// Bytes of events in one step of a reader. A single larger event makes a larger step.
+    public var sliceBytes = 48 << 10
+    /// A step of more events than this gets its appends merged: its reader lags.
+    public var mergeAbove = 32
+    /// A session that nobody has touched for so long leaves memory.
+    public var idleMilliseconds: Int64 = 120_000
+    /// How often leases are looked at.
+    public var tick = TimeAmount.milliseconds(50)
+    /// Threads that read from the store.
+    public var readerThreads = 4
+    public var maximumWorkWaiters = 10_000
+
+    public init() {}
+}
+
+/// Where the engine gets time and chance from.
+public struct EngineEnvironment: Sendable {
+    public var now: @Sendable () -> Timestamp
+    /// Milliseconds that never go back, from an arbitrary start.
+    public var monotonic: @Sendable () -> Int64
+    /// So many random bytes, fit for secrets.
+    public var randomBytes: @Sendable (Int) -> [UInt8]
+
+    public init(
+        now: @escaping @Sendable () -> Timestamp, monotonic: @escaping @Sendable () -> Int64,
+        randomBytes: @escaping @Sendable (Int) -> [UInt8]
+    ) {
+        self.now = now
+        self.monotonic = monotonic
+        self.randomBytes = randomBytes
+    }
+}

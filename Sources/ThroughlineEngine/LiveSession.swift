@@ -1,0 +1,53 @@
+import DequeModule
+import NIOCore
+import Synchronization
+import ThroughlineCore
+
+/// One session in memory: its machine behind a lock, what waits for the disk, and who reads.
+///
+/// An operation asks the machine, hands what it emitted to the store while the lock is held (so that the order in the log is
+/// the order of the decisions), lets go, and is answered when all that the answer rests on is durable.
+final class LiveSession: Sendable {
+    /// What becomes of operations and readers that reach an object which is no longer the session.
+    enum Retirement: Sendable { case reload, erased }
+
+    struct Lease {
+        var deadline: Int64
+        var milliseconds: Int64
+    }
+
+    struct State {
+        var machine: SessionMachine
+        var window: EventWindow
+        var durable: SequenceNumber
+        /// Appends handed to the store, and those of them that came back.
+        var decidedTicket: UInt64 = 0
+        var durableTicket: UInt64 = 0
+        var waiters: Deque<(ticket: UInt64, finish: @Sendable (Refusal?) -> Void)> = []
+        var readers: [ObjectIdentifier: ReaderGroup] = [:]
+        var leases: [RunID: Lease] = [:]
+        var holders: [RunID: HolderConnection] = [:]
+        var slice: EventSlice?
+        var retirement: Retirement?
+        var touched: Int64
+    }
+
+    let id: SessionID
+    let stream: StreamID
+    let state: Mutex<State>
+
+    init(machine: SessionMachine, durable: SequenceNumber, now: Int64) {
+        id = machine.info.id
+        stream = StreamID(machine.info.id)
+        state = Mutex(
+            State(machine: machine, window: EventWindow(after: durable), durable: durable, touched: now))
+    }
+
+    var tail: SequenceNumber { state.withLock { $0.durable } }
+}
+
+/// The readers of a session on one event loop: woken together.
+struct ReaderGroup {
+    let mailbox: Mailbox
+    var readers: [ObjectIdentifier: Subscription] = [:]
+}

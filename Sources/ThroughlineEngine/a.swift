@@ -1,4 +1,0 @@
-import ThroughlineCore
-import NIOCore
-import DequeModule
-import Logging
