@@ -7,6 +7,7 @@ import struct
 import pytest
 
 from client import frames
+from netproxy import Proxy
 from reducer import ProtocolError, State, comparable, replay, texts
 from upstream import body_of, text_of
 
@@ -117,3 +118,20 @@ def test_a_gate_holds_the_upstream(upstream):
     assert b"before" in upstream.calls[0].sent and b"after" not in upstream.calls[0].sent
     upstream.open("middle")
     assert response.read() == body_of("gated")
+
+
+def test_a_cut_proxy_resets_what_is_open_and_refuses_what_is_new(upstream):
+    proxy = Proxy(upstream.port)
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=5) as connection:
+        connection.sendall(b"GET /v1/models HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 200")
+        proxy.cut()
+        with pytest.raises(ConnectionResetError):
+            while connection.recv(100):
+                pass
+            raise AssertionError("closed without a reset")
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", proxy.port), timeout=5)
+    proxy.restore()
+    socket.create_connection(("127.0.0.1", proxy.port), timeout=5).close()
+    proxy.close()

@@ -1,0 +1,171 @@
+"""The command line, as a script would use it."""
+import json
+import re
+import subprocess
+import threading
+
+import pytest
+
+from client import Api, start_run
+from conftest import eventually
+from reducer import comparable, replay, texts
+from server import BINARY, environment, free_port
+
+
+def throughline(*arguments, input=None, seconds=30, **settings):
+    return subprocess.run([BINARY, *arguments], capture_output=True, text=True, input=input, timeout=seconds,
+                          env={**environment(), **settings})
+
+
+@pytest.fixture(scope="module")
+def address_flag():
+    """How the command line is told which server: the flag its own help names."""
+    found = re.search(r"--(url|server|address)\b", throughline("session", "list", "--help").stdout)
+    assert found, "the help of `session list` names no flag for the server's address"
+    return found[0]
+
+
+@pytest.fixture
+def cli(server, address_flag):
+    def run(*arguments, status=0, **more):
+        done = throughline("session", *arguments, address_flag, server.url, **more)
+        assert done.returncode == status, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+    return run
+
+
+def values(output):
+    """What `--json` printed: one value, or one a line."""
+    try:
+        return json.loads(output)
+    except ValueError:
+        return [json.loads(line) for line in output.splitlines() if line]
+
+
+def conversation(api, session="s"):
+    api.create(session, title="The sea")
+    run = start_run(api, session, "bot")
+    run.write(*run.start_message("m", "p"), run.append("p", "Because 🌊")).ok(200)
+    return run
+
+
+@pytest.mark.parametrize("command", ["serve", "session", *(f"session {leaf}" for leaf in (
+    "list", "show", "tail", "send", "stop", "export", "erase"))])
+def test_every_command_has_help_with_examples(command):
+    done = throughline(*command.split(), "--help")
+    assert done.returncode == 0 and "USAGE" in done.stdout.upper()
+    assert command == "session" or "throughline " + command in done.stdout
+    assert command == "session" or "example" in done.stdout.lower()
+
+
+def test_list_and_show(cli, api):
+    conversation(api)
+    assert "The sea" in cli("list") and "s" in cli("list").split()
+    listed = values(cli("list", "--json"))
+    listed = listed["sessions"] if isinstance(listed, dict) and "sessions" in listed else listed
+    listed = listed if isinstance(listed, list) else [listed]
+    assert [(item["id"], item["activity"]) for item in listed] == [("s", "working")]
+    assert "Because 🌊" in cli("show", "s")
+    assert comparable(values(cli("show", "s", "--json"))) == comparable(api.snapshot("s"))
+
+
+def test_send_then_stop(cli, api):
+    run = conversation(api)
+    cli("send", "s", "And why?", "--json")
+    assert api.snapshot("s")["inputs"][0]["parts"] == [{"kind": "text", "text": "And why?"}]
+    cli("stop", "s")
+    snapshot = api.snapshot("s")
+    assert [item["state"] for item in snapshot["runs"]] == ["cancelled"]
+    assert snapshot["commands"][0]["verb"] == "cancel"
+    assert run.write(run.append("p", "late")).code == "run_cancelled"
+
+
+def test_export_is_every_event(cli, api):
+    conversation(api).end()
+    exported = values(cli("export", "s"))
+    events = exported["events"] if isinstance(exported, dict) else exported
+    assert events == api.events("s")
+
+
+def test_erase_is_for_good(cli, api):
+    conversation(api)
+    assert re.search(r"--(yes|force)\b", throughline("session", "erase", "--help").stdout), "no flag for scripts"
+    flag = re.search(r"--(yes|force)\b", throughline("session", "erase", "--help").stdout)[0]
+    cli("erase", "s", flag)
+    assert api.get("/v1/sessions/s").status == 410
+
+
+def test_what_is_not_there_is_said_and_fails(server, address_flag):
+    done = throughline("session", "show", "nobody", address_flag, server.url)
+    assert done.returncode != 0 and done.stderr.strip() and "nobody" in done.stderr + done.stdout
+    nowhere = throughline("session", "list", address_flag, f"http://127.0.0.1:{free_port()}")
+    assert nowhere.returncode != 0 and nowhere.stderr.strip()
+
+
+def test_tail_follows_live_and_survives_a_restart(server, address_flag, api):
+    run = conversation(api)
+    tail = subprocess.Popen([BINARY, "session", "tail", "s", "--json", address_flag, server.url], env=environment(),
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    got = []
+    threading.Thread(target=lambda: got.extend(json.loads(line) for line in tail.stdout), daemon=True).start()
+    try:
+        def reached():
+            return bool(got) and got[-1].get("seq") == api.snapshot("s")["seq"]
+        eventually(reached, what="tail being there")
+        server.restart()
+        run.sure(run.append("p", " rivers carry"))
+        eventually(reached, 30, what="tail being there after kill -9")
+        server.stop()
+        server.start()
+        run.sure(run.append("p", " salts."))
+        eventually(reached, 30, what="tail being there after a stop")
+        if got[0]["seq"] == 1:
+            assert texts(replay(got).snapshot()) == {"p": "Because 🌊 rivers carry salts."}
+        numbers = [number for event in got for number in range(event.get("from", event["seq"]), event["seq"] + 1)]
+        assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+        assert tail.poll() is None, tail.stderr.read()
+    finally:
+        tail.terminate()
+        tail.wait(10)
+
+
+def test_serve_refuses_to_start_without_dev_and_keys(tmp_path):
+    done = throughline("serve", "--port", str(free_port()), "--data", str(tmp_path / "data"))
+    assert done.returncode != 0
+    assert "--dev" in done.stderr + done.stdout and "--keys" in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::"])
+def test_dev_refuses_a_host_that_is_not_loopback(tmp_path, host):
+    done = throughline("serve", "--dev", "--host", host, "--port", str(free_port()), "--data", str(tmp_path / "data"))
+    assert done.returncode != 0 and "loopback" in (done.stderr + done.stdout).lower()
+
+
+def test_the_environment_and_a_file_say_the_same_as_flags(tmp_path):
+    """A flag wins over the environment, the environment over the file."""
+    ports = [free_port() for _ in range(3)]
+    file = tmp_path / "throughline.json"
+    file.write_text(json.dumps({"dev": True, "port": ports[0], "data": str(tmp_path / "data"), "host": "127.0.0.1"}))
+    for flags, settings, port in (
+        ([], {}, ports[0]),
+        ([], {"THROUGHLINE_PORT": str(ports[1])}, ports[1]),
+        (["--port", str(ports[2])], {"THROUGHLINE_PORT": str(ports[1])}, ports[2]),
+    ):
+        process = subprocess.Popen([BINARY, "serve", *flags], env={**environment(), "THROUGHLINE_CONFIG": str(file), **settings},
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            def ready():
+                try:
+                    return Api(port).get("/ready").status == 200
+                except OSError:
+                    return False
+            eventually(ready, what=f"port {port}")
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def test_a_second_server_on_the_same_data_is_refused(server):
+    done = throughline("serve", "--dev", "--port", str(free_port()), "--data", str(server.data))
+    assert done.returncode != 0 and (done.stderr + done.stdout).strip()
+    assert server.alive
