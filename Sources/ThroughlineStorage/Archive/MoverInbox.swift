@@ -1,0 +1,56 @@
+import ThroughlineCore
+
+/// An erasure whose tombstone is durable and whose bytes are still there.
+struct PendingErasure: Sendable {
+    var stream: StreamID
+    /// The commit with the tombstone: when all up to it has moved, the bytes can be dealt with.
+    var commit: UInt64
+    var completion: LogCompletion
+}
+
+/// What the writer hands to the mover.
+final class MoverInbox: Sendable {
+    fileprivate struct State {
+        /// Segments that are written to their end, oldest first.
+        var sealed: [Segment] = []
+        var erasures: [PendingErasure] = []
+        var isStopping = false
+    }
+
+    /// What the mover does next.
+    enum Work {
+        case move(Segment)
+        /// Everything these rest on has moved.
+        case finish([PendingErasure])
+        case stop
+    }
+
+    private let monitor = Monitor(State())
+
+    func add(sealed segment: Segment) { monitor.change { $0.sealed.append(segment) } }
+    func add(_ erasure: PendingErasure) { monitor.change { $0.erasures.append(erasure) } }
+    func stop() { monitor.change { $0.isStopping = true } }
+
+    /// Waits for work. `moved` is the last commit that has moved.
+    func next(moved: UInt64) -> Work {
+        monitor.wait { state in
+            let ready = state.erasures.filter { $0.commit <= moved }
+            if !ready.isEmpty { return .finish(ready) }
+            if state.isStopping, state.erasures.isEmpty { return .stop }
+            return state.sealed.first.map { .move($0) }
+        }
+    }
+
+    /// The first sealed segment is done with.
+    func removeFirst() { monitor.change { _ = $0.sealed.removeFirst() } }
+
+    func remove(_ erasures: [PendingErasure]) {
+        monitor.change { $0.erasures.removeAll { one in erasures.contains { $0.commit == one.commit && $0.stream == one.stream } } }
+    }
+
+    /// Waits a while after a failure. Returns what has to be given up because the store is closing.
+    func pause(milliseconds: Int) -> [PendingErasure]? {
+        monitor.wait(milliseconds: milliseconds) { $0.isStopping }
+        return monitor.withLock { $0.isStopping ? $0.erasures : nil }
+    }
+}

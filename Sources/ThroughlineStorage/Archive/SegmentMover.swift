@@ -1,0 +1,157 @@
+import Logging
+import Synchronization
+import ThroughlineCore
+
+/// The thread that moves sealed segments into SQLite, oldest first, and finishes erasures.
+///
+/// `@unchecked Sendable` is true because the variables are only used by the mover's thread.
+final class SegmentMover: @unchecked Sendable {
+    private let inbox: MoverInbox
+    private let index: StreamIndex
+    private let archive: Archive
+    private let pool: SegmentPool
+    private let queue: OperationQueue
+    private let files: FileSystem
+    private let storeTag: UInt64
+    private let logger: Logger
+
+    private var moved: UInt64
+    /// Files whose contents have moved and that are not zeroed yet.
+    private var done: [Segment] = []
+    private let block = ByteBlock(capacity: 4096)
+
+    init(
+        inbox: MoverInbox, index: StreamIndex, archive: Archive, pool: SegmentPool, queue: OperationQueue,
+        files: FileSystem, storeTag: UInt64, moved: UInt64, logger: Logger
+    ) {
+        self.inbox = inbox
+        self.index = index
+        self.archive = archive
+        self.pool = pool
+        self.queue = queue
+        self.files = files
+        self.storeTag = storeTag
+        self.moved = moved
+        self.logger = logger
+    }
+
+    /// The body of the thread.
+    func run() {
+        var failures = 0
+        while true {
+            let work = inbox.next(moved: moved)
+            if case .stop = work { return }
+            do {
+                try perform(work)
+                failures = 0
+            } catch {
+                failures += 1
+                logger.error("records could not be moved", metadata: ["error": "\(error)"])
+                let pause = min(60_000, 100 << min(failures, 10))
+                if let given = inbox.pause(milliseconds: pause) { return giveUp(given, StoreError(archive: error)) }
+            }
+        }
+    }
+
+    private func perform(_ work: MoverInbox.Work) throws {
+        switch work {
+        case .stop: return
+        case .move(let segment):
+            try recycleDone()
+            try move(segment)
+            try recycleDone()
+        case .finish(let erasures):
+            try recycleDone()
+            try archive.truncateLog()
+            inbox.remove(erasures)
+            for erasure in erasures { queue.finish(.finished(erasure.stream, erasure.completion, .success(()))) }
+        }
+    }
+
+    private func move(_ segment: Segment) throws {
+        let bytes = try load(segment)
+        let contents = try contents(of: segment, bytes)
+        for (stream, content) in contents.streams {
+            guard let damage = content.damaged.first else { continue }
+            logger.error(
+                "a record is damaged",
+                metadata: ["tl.stream": "\(stream)", "place": "\(segment.place(damage.lowerBound))"])
+            index.markDamaged(stream, segment.place(damage.lowerBound))
+        }
+        let last = index.state.withLock { _ in segment.lastCommit }
+        try archive.move(contents, bytes, of: segment, upTo: last) { index.status(of: $0) == .erased }
+        index.remove(segment, contents)
+        moved = last
+        done.append(segment)
+        inbox.removeFirst()
+        block.removeAll(keeping: 4096)
+    }
+
+    private func load(_ segment: Segment) throws -> UnsafeRawBufferPointer {
+        let used = index.state.withLock { _ in segment.used }
+        block.removeAll(keeping: 4096)
+        let room = UnsafeMutableRawBufferPointer(start: block.extend(by: used), count: used)
+        let count = try files.read(segment.file.descriptor, room, 0)
+        guard count == used else { throw StoreError.corrupt("\(segment.file.path) ends at \(count)") }
+        return block.bytes
+    }
+
+    private func contents(of segment: Segment, _ bytes: UnsafeRawBufferPointer) throws -> SegmentContents {
+        var contents = SegmentContents()
+        var offset = 0
+        while offset < bytes.count {
+            guard let header = CommitHeader.decode(bytes, at: offset, storeTag: storeTag),
+                header.logNumber == segment.logNumber
+            else { throw StoreError.corrupt(segment.place(offset)) }
+            contents.add(bytes, at: offset, header)
+            if let place = contents.unreadable { throw StoreError.corrupt(segment.place(place)) }
+            offset += header.stride
+        }
+        return contents
+    }
+
+    /// Zeroes the files whose contents have moved, when no read needs them any longer.
+    private func recycleDone() throws {
+        while let segment = done.first {
+            while index.state.withLock({ _ in segment.readers > 0 }) { pauseBriefly() }
+            try pool.recycle(segment.file)
+            done.removeFirst()
+        }
+    }
+
+    private func giveUp(_ erasures: [PendingErasure], _ error: StoreError) {
+        inbox.remove(erasures)
+        for erasure in erasures { queue.finish(.finished(erasure.stream, erasure.completion, .failure(error))) }
+    }
+
+    /// Closes the files that are left. After the thread has ended.
+    func close() { for segment in done { closeDescriptor(segment.file.descriptor) } }
+}
+
+extension StreamIndex {
+    /// What is in a segment is now in SQLite.
+    func remove(_ segment: Segment, _ contents: SegmentContents) {
+        state.withLock { state in
+            for stream in contents.streams.keys {
+                guard let entry = state.entries[stream] else { continue }
+                let rest = entry.stretches.firstPosition { $0.logNumber > segment.logNumber }
+                entry.stretches = Array(entry.stretches[rest...])
+                if entry.summaryLog <= segment.logNumber { entry.summary = nil }
+            }
+            state.segments[segment.logNumber] = nil
+            state.movedCommit = segment.lastCommit
+            state.metrics.movedSegments += 1
+        }
+    }
+}
+
+extension StoreError {
+    /// What an error of SQLite, or of a call while moving, means.
+    init(archive error: any Error) {
+        switch error {
+        case let error as StoreError: self = error
+        case let error as SystemCallError: self = error.isFull ? .full(error.description) : .failed(error.description)
+        default: self = Archive.storeError(error)
+        }
+    }
+}

@@ -1,0 +1,36 @@
+/// The blob of one row of `stretches`.
+///
+/// ```
+///  0  u32  magic "TLST"
+///  4  u32  CRC-32C of bytes 8 to the end
+///  8  u64  the stream's tail before these records
+/// 16  u64  the stream's tail after them
+/// 24       records (see RecordPacking)
+/// ```
+enum StretchRow {
+    static let headerSize = 24
+    static let magic: UInt32 = 0x5453_4c54
+
+    /// Starts a blob; records are added behind, then it is sealed.
+    static func begin(_ block: ByteBlock) {
+        block.removeAll(keeping: 1 << 20)
+        _ = block.extend(by: headerSize)
+    }
+
+    static func seal(_ block: ByteBlock, before: UInt64, last: UInt64) {
+        block.base.put(magic, at: 0)
+        block.base.put(before, at: 8)
+        block.base.put(last, at: 16)
+        block.base.put(Checksum.crc32c(block.bytes.part(8..<block.count)), at: 4)
+    }
+
+    /// Adds to a page what belongs there. False when the blob is damaged.
+    static func unpack(_ bytes: UnsafeRawBufferPointer, last: UInt64, into page: inout RecordPage) -> Bool {
+        guard bytes.count >= headerSize, bytes.get(UInt32.self, at: 0) == magic,
+            bytes.get(UInt32.self, at: 4) == Checksum.crc32c(bytes.part(8..<bytes.count)),
+            bytes.get(UInt64.self, at: 16) == last
+        else { return false }
+        let records = bytes.part(headerSize..<bytes.count)
+        return RecordPacking.unpack(records, from: bytes.get(UInt64.self, at: 8), into: &page)
+    }
+}

@@ -1,0 +1,160 @@
+import Dispatch
+public import Logging
+import Synchronization
+public import ThroughlineCore
+
+/// The store that needs nothing but a folder: a write-ahead log for all streams, and SQLite for what is older.
+///
+/// One server uses a folder at a time. `close` has to be called before the last reference goes, and not from a completion.
+public final class EmbeddedLogStore: LogStore {
+    /// 32 random bytes, made with the folder: the same for as long as the data is the same.
+    public let identity: [UInt8]
+
+    private let folder: StoreFolder
+    private let files: FileSystem
+    private let archive: Archive
+    private let index: StreamIndex
+    private let queue: OperationQueue
+    private let pool: SegmentPool
+    private let inbox: MoverInbox
+    private let writer: CommitWriter
+    private let mover: SegmentMover
+    private let threads: (writer: WorkerThread, mover: WorkerThread, pool: WorkerThread)
+
+    /// Opens the store in a folder, which is made when it is not there, and reads back what a crash left.
+    ///
+    /// Throws `failed` when another server has the folder, `corrupt` with file and place when something durable cannot be
+    /// read and the damage cannot be confined to streams, `full` when there is no room.
+    public init(
+        directory: String, configuration: StoreConfiguration = .init(), logger: Logger
+    ) throws(StoreError) {
+        let parts = try Self.open(directory, configuration.bounded, logger)
+        folder = parts.folder
+        identity = parts.folder.identity
+        files = configuration.fileSystem
+        archive = parts.archive
+        index = parts.index
+        queue = parts.queue
+        pool = parts.pool
+        inbox = parts.inbox
+        writer = parts.writer
+        mover = parts.mover
+        threads = (
+            WorkerThread(name: "tl-log-writer") { [writer] in writer.run() },
+            WorkerThread(name: "tl-log-mover") { [mover] in mover.run() },
+            WorkerThread(name: "tl-log-spares") { [pool] in pool.run() }
+        )
+    }
+
+    public func onCommit(_ handler: @escaping @Sendable () -> Void) {
+        writer.handler.withLock { $0 = handler }
+    }
+
+    public func append(_ append: LogAppend, completion: @escaping LogCompletion) {
+        precondition(!append.records.isEmpty, "an append has at least one record")
+        if !queue.add(.append(append, completion)) { refuse(completion) }
+    }
+
+    public func erase(_ stream: StreamID, completion: @escaping LogCompletion) {
+        if !queue.add(.erase(stream, completion)) { refuse(completion) }
+    }
+
+    private func refuse(_ completion: @escaping LogCompletion) {
+        DispatchQueue.global().async { completion(.failure(.closed)) }
+    }
+
+    public func status(of stream: StreamID) -> StreamStatus { index.status(of: stream) }
+
+    /// What the store has done and holds. Cheap.
+    public var metrics: StoreMetrics {
+        index.state.withLock { state in
+            var metrics = state.metrics
+            metrics.segments = state.segments.count
+            metrics.backlogRecords = state.segments.values.reduce(0) { $0 + $1.records }
+            metrics.damagedStreams = state.damage.count
+            return metrics
+        }
+    }
+
+    public func read(
+        _ stream: StreamID, after: SequenceNumber, limit: ReadLimit
+    ) throws(StoreError) -> [LogRecord] {
+        guard let snapshot = try index.snapshot(stream, after: after.rawValue, bytes: limit.bytes) else { return [] }
+        defer { index.release(snapshot) }
+        var page = RecordPage(after: after, limit: limit)
+        if snapshot.needsArchive {
+            do { try archive.read(stream, movedUpTo: snapshot.movedCommit, into: &page) } catch {
+                throw StoreError(archive: error)
+            }
+        }
+        try readLog(stream, snapshot, into: &page)
+        return page.records
+    }
+
+    private func readLog(
+        _ stream: StreamID, _ snapshot: StreamIndex.Snapshot, into page: inout RecordPage
+    ) throws(StoreError) {
+        let block = ByteBlock(capacity: 16 << 10)
+        var segments = snapshot.segments.makeIterator()
+        var segment = segments.next()
+        for stretch in snapshot.stretches where !page.isFull {
+            while let current = segment, current.logNumber != stretch.logNumber { segment = segments.next() }
+            guard let segment else { preconditionFailure("a stretch is in no segment") }
+            try read(stretch, of: stream, in: segment, block, into: &page)
+        }
+    }
+
+    private func read(
+        _ stretch: Stretch, of stream: StreamID, in segment: Segment, _ block: ByteBlock, into page: inout RecordPage
+    ) throws(StoreError) {
+        let length = Int(stretch.length)
+        block.removeAll(keeping: 1 << 20)
+        let room = UnsafeMutableRawBufferPointer(start: block.extend(by: length), count: length)
+        do throws(SystemCallError) {
+            _ = try files.read(segment.file.descriptor, room, Int(stretch.offset))
+        } catch { throw .failed(error.description) }
+        guard case .intact(let entry) = LogEntry.decode(block.bytes, at: 0), entry.stream == stream,
+            entry.expecting == stretch.before,
+            RecordPacking.unpack(block.bytes.part(entry.records), from: entry.expecting, into: &page)
+        else { throw .corrupt("\(segment.place(Int(stretch.offset))), stream \(stream)") }
+    }
+
+    public func forEachStream(_ body: (StreamID, SequenceNumber, [UInt8]) -> Void) throws(StoreError) {
+        let (known, isClosed) = index.state.withLock { state in
+            (state.entries.filter { $0.value.isListed }.mapValues { ($0.tail, $0.summary) }, state.isClosed)
+        }
+        if isClosed { throw .closed }
+        var left = known
+        do {
+            // Where the summary has moved meanwhile, the row's tail is the newer one.
+            try archive.forEachStream { row in
+                guard let (tail, summary) = left.removeValue(forKey: row.name) else { return }
+                body(row.name, SequenceNumber(max(tail, row.tail)), summary ?? row.summary ?? [])
+            }
+        } catch { throw StoreError(archive: error) }
+        for (stream, (tail, summary)) in left { body(stream, SequenceNumber(tail), summary ?? []) }
+    }
+
+    public func close() {
+        guard queue.close() else { return }
+        threads.writer.join()
+        inbox.stop()
+        threads.mover.join()
+        pool.stop()
+        threads.pool.join()
+        let segments = index.state.withLock { state in
+            state.isClosed = true
+            return state.segments
+        }
+        while index.state.withLock({ $0.reads > 0 }) { pauseBriefly() }
+        for segment in segments.values { closeDescriptor(segment.file.descriptor) }
+        mover.close()
+        pool.close()
+        archive.close()
+        folder.unlock()
+    }
+}
+
+extension StreamEntry {
+    fileprivate var isListed: Bool { state == .live || state == .damaged }
+}

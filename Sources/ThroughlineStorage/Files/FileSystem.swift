@@ -1,0 +1,148 @@
+import Glibc
+
+/// The calls to the operating system that the log makes, so that a test or a simulator can make them fail.
+///
+/// Every call either does all of it or throws; none is repeated after an error other than an interruption.
+public struct FileSystem: Sendable {
+    /// Opens a file: path, flags of open(2), mode of a new file. Returns the descriptor.
+    public var open: @Sendable (String, Int32, UInt32) throws(SystemCallError) -> Int32 = systemOpen
+    /// Writes all bytes at an offset.
+    public var write: @Sendable (Int32, UnsafeRawBufferPointer, Int) throws(SystemCallError) -> Void = systemWrite
+    /// Reads at an offset until the buffer is full or the file ends; returns how many bytes.
+    public var read: @Sendable (Int32, UnsafeMutableRawBufferPointer, Int) throws(SystemCallError) -> Int = systemRead
+    /// Makes a file's bytes durable.
+    public var synchronize: @Sendable (Int32) throws(SystemCallError) -> Void = systemSynchronize
+    /// Reserves room on the disk for so many bytes.
+    public var allocate: @Sendable (Int32, Int) throws(SystemCallError) -> Void = systemAllocate
+    /// Makes the names in a folder durable.
+    public var synchronizeDirectory: @Sendable (String) throws(SystemCallError) -> Void = systemSynchronizeDirectory
+    /// Removes a file's name.
+    public var remove: @Sendable (String) throws(SystemCallError) -> Void = systemRemove
+    /// Gives a file another name, replacing what had it.
+    public var rename: @Sendable (String, String) throws(SystemCallError) -> Void = systemRename
+
+    /// The operating system itself.
+    public static let real = FileSystem()
+
+    public init() {}
+
+    /// Overwrites a stretch of a file with zeros.
+    func zero(_ descriptor: Int32, upTo length: Int) throws(SystemCallError) {
+        let size = min(1 << 20, max(length, 1))
+        let zeros = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 4096)
+        defer { zeros.deallocate() }
+        zeros.initializeMemory(as: UInt8.self, repeating: 0, count: size)
+        var offset = 0
+        while offset < length {
+            let count = min(size, length - offset)
+            try write(descriptor, UnsafeRawBufferPointer(start: zeros, count: count), offset)
+            offset += count
+        }
+    }
+
+    /// Writes a few bytes at the start of a file.
+    func write(_ bytes: [UInt8], to descriptor: Int32) throws(SystemCallError) {
+        let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 8)
+        defer { copy.deallocate() }
+        copy.copyBytes(from: bytes)
+        try write(descriptor, UnsafeRawBufferPointer(copy), 0)
+    }
+
+    /// The bytes of a whole file, for the small ones.
+    func contents(of path: String) throws(SystemCallError) -> [UInt8] {
+        let descriptor = try open(path, O_RDONLY | O_CLOEXEC, 0)
+        defer { closeDescriptor(descriptor) }
+        let block = ByteBlock(capacity: 4096)
+        while true {
+            let room = block.extend(by: 4096)
+            let count = try read(descriptor, UnsafeMutableRawBufferPointer(start: room, count: 4096), block.count - 4096)
+            block.truncate(to: block.count - 4096 + count)
+            if count < 4096 { return Array(block.bytes) }
+        }
+    }
+}
+
+/// A call to the operating system that failed.
+public struct SystemCallError: Error, CustomStringConvertible {
+    public var call: String
+    public var path: String
+    /// The `errno` of the call.
+    public var code: Int32
+
+    public init(call: String, path: String = "", code: Int32) {
+        self.call = call
+        self.path = path
+        self.code = code
+    }
+
+    public var description: String {
+        let reason = "\(call) failed: \(String(cString: strerror(code)))"
+        return path.isEmpty ? reason : "\(reason) (\(path))"
+    }
+
+    static let noRoom = ENOSPC
+
+    /// There is no room, or nothing may be written: the store can go on later.
+    var isFull: Bool { [ENOSPC, EROFS, EFBIG, EDQUOT].contains(code) }
+}
+
+func closeDescriptor(_ descriptor: Int32) { _ = close(descriptor) }
+
+private let systemOpen: @Sendable (String, Int32, UInt32) throws(SystemCallError) -> Int32 = {
+    path, flags, mode throws(SystemCallError) in
+    let descriptor = Glibc.open(path, flags, mode_t(mode))
+    guard descriptor >= 0 else { throw SystemCallError(call: "open", path: path, code: errno) }
+    return descriptor
+}
+
+private let systemWrite: @Sendable (Int32, UnsafeRawBufferPointer, Int) throws(SystemCallError) -> Void = {
+    descriptor, bytes, offset throws(SystemCallError) in
+    var done = 0
+    while done < bytes.count {
+        let count = pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset + done))
+        if count < 0, errno == EINTR { continue }
+        guard count > 0 else { throw SystemCallError(call: "pwrite", code: count == 0 ? ENOSPC : errno) }
+        done += count
+    }
+}
+
+private let systemRead: @Sendable (Int32, UnsafeMutableRawBufferPointer, Int) throws(SystemCallError) -> Int = {
+    descriptor, buffer, offset throws(SystemCallError) in
+    var done = 0
+    while done < buffer.count {
+        let count = pread(descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(offset + done))
+        if count < 0, errno == EINTR { continue }
+        guard count >= 0 else { throw SystemCallError(call: "pread", code: errno) }
+        if count == 0 { break }
+        done += count
+    }
+    return done
+}
+
+private let systemSynchronize: @Sendable (Int32) throws(SystemCallError) -> Void = {
+    descriptor throws(SystemCallError) in
+    guard fdatasync(descriptor) == 0 else { throw SystemCallError(call: "fdatasync", code: errno) }
+}
+
+private let systemAllocate: @Sendable (Int32, Int) throws(SystemCallError) -> Void = {
+    descriptor, length throws(SystemCallError) in
+    // It returns the error instead of setting errno.
+    let code = posix_fallocate(descriptor, 0, off_t(length))
+    guard code == 0 else { throw SystemCallError(call: "posix_fallocate", code: code) }
+}
+
+private let systemSynchronizeDirectory: @Sendable (String) throws(SystemCallError) -> Void = {
+    path throws(SystemCallError) in
+    let descriptor = try systemOpen(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
+    defer { closeDescriptor(descriptor) }
+    guard fsync(descriptor) == 0 else { throw SystemCallError(call: "fsync", path: path, code: errno) }
+}
+
+private let systemRemove: @Sendable (String) throws(SystemCallError) -> Void = { path throws(SystemCallError) in
+    guard unlink(path) == 0 else { throw SystemCallError(call: "unlink", path: path, code: errno) }
+}
+
+private let systemRename: @Sendable (String, String) throws(SystemCallError) -> Void = {
+    old, new throws(SystemCallError) in
+    guard Glibc.rename(old, new) == 0 else { throw SystemCallError(call: "rename", path: old, code: errno) }
+}

@@ -1,0 +1,132 @@
+import Glibc
+import ThroughlineCore
+
+/// The folder of a store: its lock, its identity and the names of its files.
+///
+/// ```
+/// LOCK            held with flock while a server uses the folder; its text names the process
+/// identity        "TLSTORE1", 32 random bytes, u32 CRC-32C of these 40
+/// log/            segment-<id>.log
+/// archive.sqlite  what has moved from the log (and -wal, -shm beside it)
+/// ```
+final class StoreFolder: Sendable {
+    static let identityBytes = 32
+
+    let path: String
+    let identity: [UInt8]
+    private let lock: Int32
+
+    var logPath: String { path + "/log" }
+    var archivePath: String { path + "/archive.sqlite" }
+
+    /// The first eight bytes of the identity: marks every commit as this store's.
+    var tag: UInt64 { identity.withUnsafeBytes { $0.get(UInt64.self, at: 0) } }
+
+    init(_ path: String, _ files: FileSystem) throws(StoreError) {
+        self.path = path
+        do throws(SystemCallError) {
+            try Self.create(path)
+            try Self.create(path + "/log")
+        } catch { throw StoreError(opening: error) }
+        lock = try Self.lock(path + "/LOCK", files)
+        do throws(StoreError) {
+            identity = try Self.identity(in: path, files)
+        } catch {
+            closeDescriptor(lock)
+            throw error
+        }
+    }
+
+    /// Lets the next server in.
+    func unlock() { closeDescriptor(lock) }
+
+    func segmentPath(_ id: UInt32) -> String {
+        let digits = String(id)
+        return "\(logPath)/segment-\(String(repeating: "0", count: max(0, 8 - digits.count)))\(digits).log"
+    }
+
+    /// The ids of all segment files, in order.
+    func segmentIDs() throws(StoreError) -> [UInt32] {
+        guard let folder = opendir(logPath) else {
+            throw StoreError(opening: SystemCallError(call: "opendir", path: logPath, code: errno))
+        }
+        defer { closedir(folder) }
+        var ids: [UInt32] = []
+        while let item = readdir(folder) {
+            let name = withUnsafeBytes(of: item.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            guard name.hasPrefix("segment-"), name.hasSuffix(".log") else { continue }
+            if let id = UInt32(name.dropFirst(8).dropLast(4)) { ids.append(id) }
+        }
+        return ids.sorted()
+    }
+
+    private static func create(_ path: String) throws(SystemCallError) {
+        guard mkdir(path, 0o700) != 0 else { return }
+        guard errno == EEXIST else { throw SystemCallError(call: "mkdir", path: path, code: errno) }
+        guard chmod(path, 0o700) == 0 else { throw SystemCallError(call: "chmod", path: path, code: errno) }
+    }
+
+    private static func lock(_ path: String, _ files: FileSystem) throws(StoreError) -> Int32 {
+        do throws(SystemCallError) {
+            let descriptor = try files.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+            guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+                let holder = (try? files.contents(of: path)).map { String(decoding: $0, as: UTF8.self) } ?? "unknown"
+                closeDescriptor(descriptor)
+                throw SystemCallError(call: "another server uses this folder (\(holder)); flock", path: path, code: errno)
+            }
+            _ = ftruncate(descriptor, 0)
+            try files.write(Array("process \(getpid())".utf8), to: descriptor)
+            return descriptor
+        } catch { throw StoreError(opening: error) }
+    }
+
+    private static func identity(in folder: String, _ files: FileSystem) throws(StoreError) -> [UInt8] {
+        let path = folder + "/identity"
+        do throws(SystemCallError) {
+            if access(path, F_OK) != 0, access(folder + "/archive.sqlite", F_OK) != 0 {
+                return try createIdentity(at: path, in: folder, files)
+            }
+            let bytes = try files.contents(of: path)
+            if let identity = decodeIdentity(bytes) { return identity }
+        } catch { throw StoreError(opening: error) }
+        throw .corrupt("\(path) is not the identity of a store")
+    }
+
+    private static let identityMagic = Array("TLSTORE1".utf8)
+
+    private static func decodeIdentity(_ bytes: [UInt8]) -> [UInt8]? {
+        guard bytes.count == 8 + identityBytes + 4, bytes.starts(with: identityMagic) else { return nil }
+        let isWhole = bytes.withUnsafeBytes {
+            Checksum.crc32c($0.part(0..<8 + identityBytes)) == $0.get(UInt32.self, at: 8 + identityBytes)
+        }
+        return isWhole ? Array(bytes[8..<8 + identityBytes]) : nil
+    }
+
+    /// Written under another name first: the name `identity` never stands for half of one.
+    private static func createIdentity(
+        at path: String, in folder: String, _ files: FileSystem
+    ) throws(SystemCallError) -> [UInt8] {
+        var random = SystemRandomNumberGenerator()
+        let identity = (0..<identityBytes).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+        var bytes = identityMagic + identity
+        let checksum = bytes.withUnsafeBytes { Checksum.crc32c($0) }
+        withUnsafeBytes(of: checksum.littleEndian) { bytes.append(contentsOf: $0) }
+        let draft = path + ".new"
+        let descriptor = try files.open(draft, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        defer { closeDescriptor(descriptor) }
+        try files.write(bytes, to: descriptor)
+        try files.synchronize(descriptor)
+        try files.rename(draft, path)
+        try files.synchronizeDirectory(folder)
+        return identity
+    }
+}
+
+extension StoreError {
+    /// What a failed call means while a store opens.
+    init(opening error: SystemCallError) {
+        self = error.isFull ? .full(error.description) : .failed(error.description)
+    }
+}

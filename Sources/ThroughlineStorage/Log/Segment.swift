@@ -1,0 +1,43 @@
+import Glibc
+import ThroughlineCore
+
+/// A file of the log, preallocated, and filled with zeros before it is written.
+struct SegmentFile: Sendable {
+    var id: UInt32
+    var path: String
+    var descriptor: Int32
+    var capacity: Int
+}
+
+/// A segment in use: a file with the log number it got when it was taken into use.
+///
+/// `@unchecked Sendable` is true because the variables are only touched under the lock of the ``StreamIndex``.
+final class Segment: @unchecked Sendable {
+    let file: SegmentFile
+    let logNumber: UInt64
+    /// End of the last commit, in bytes.
+    var used = 0
+    /// Number of the last commit.
+    var lastCommit: UInt64 = 0
+    /// Records in it that have not moved.
+    var records = 0
+    /// Reads under way: the file is not zeroed before they are done.
+    var readers = 0
+
+    init(file: SegmentFile, logNumber: UInt64) {
+        self.file = file
+        self.logNumber = logNumber
+    }
+}
+
+/// Where the entry of one append is.
+struct Stretch: Sendable {
+    /// The stream's tail before and after the append.
+    var before: UInt64
+    var last: UInt64
+    var logNumber: UInt64
+    var offset: UInt32
+    var length: UInt32
+    /// Bytes of payloads and notes in it.
+    var payloadBytes: UInt32
+}

@@ -1,0 +1,120 @@
+import Glibc
+import Logging
+import ThroughlineCore
+
+/// Segment files that are ready to be written, made in the background.
+final class SegmentPool: Sendable {
+    fileprivate struct State {
+        var ready: [SegmentFile] = []
+        var nextID: UInt32
+        var isPreparing = false
+        var isClosed = false
+        /// The last attempt failed: no other before a segment is asked for.
+        var hasFailed = false
+    }
+
+    private let folder: StoreFolder
+    private let files: FileSystem
+    private let segmentBytes: Int
+    private let spare: Int
+    private let logger: Logger
+    private let monitor: Monitor<State>
+
+    init(_ folder: StoreFolder, _ configuration: StoreConfiguration, nextID: UInt32, logger: Logger) {
+        self.folder = folder
+        self.logger = logger
+        files = configuration.fileSystem
+        segmentBytes = configuration.segmentBytes
+        spare = configuration.spareSegments
+        monitor = Monitor(State(nextID: nextID))
+    }
+
+    /// A segment with room for one commit of so many bytes. Waits for one that is being made, else makes it here.
+    func take(atLeast length: Int) throws(SystemCallError) -> SegmentFile {
+        if length > segmentBytes { return try create(capacity: (length + 4095) & ~4095) }
+        let file: SegmentFile?? = monitor.wait { state in
+            if let file = state.ready.popLast() { return .some(file) }
+            return state.isPreparing ? nil : .some(nil)
+        }
+        let result: SegmentFile
+        if let file = file ?? nil { result = file } else { result = try create(capacity: segmentBytes) }
+        monitor.change { $0.hasFailed = false }
+        return result
+    }
+
+    /// Takes back a file nobody needs: zeroed, made durable, then kept for the next use or removed.
+    func recycle(_ file: SegmentFile) throws(SystemCallError) {
+        try files.zero(file.descriptor, upTo: file.capacity)
+        try files.synchronize(file.descriptor)
+        let isKept = monitor.change { state in
+            guard file.capacity == segmentBytes, state.ready.count <= spare, !state.isClosed else { return false }
+            state.ready.append(file)
+            return true
+        }
+        if isKept { return }
+        try files.remove(file.path)
+        closeDescriptor(file.descriptor)
+    }
+
+    /// The body of the background thread: keeps the spare segments ready.
+    func run() {
+        while true {
+            let isOpen = monitor.wait { state in
+                if state.isClosed { return false }
+                guard state.ready.count < spare, !state.hasFailed else { return nil }
+                state.isPreparing = true
+                return true
+            }
+            guard isOpen else { return }
+            do throws(SystemCallError) {
+                let file = try create(capacity: segmentBytes)
+                monitor.change { state in
+                    state.ready.append(file)
+                    state.isPreparing = false
+                }
+            } catch {
+                logger.warning("no segment could be prepared", metadata: ["error": "\(error)"])
+                monitor.change { state in
+                    state.isPreparing = false
+                    state.hasFailed = true
+                }
+            }
+        }
+    }
+
+    /// Ends the background thread's work.
+    func stop() { monitor.change { $0.isClosed = true } }
+
+    /// Closes the files. After the thread has ended.
+    func close() {
+        for file in monitor.change({ $0.takeReady() }) { closeDescriptor(file.descriptor) }
+    }
+
+    private func create(capacity: Int) throws(SystemCallError) -> SegmentFile {
+        let id = monitor.withLock { state in
+            defer { state.nextID += 1 }
+            return state.nextID
+        }
+        let path = folder.segmentPath(id)
+        let descriptor = try files.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        do throws(SystemCallError) {
+            try files.allocate(descriptor, capacity)
+            try files.zero(descriptor, upTo: capacity)
+            try files.synchronize(descriptor)
+            try files.synchronizeDirectory(folder.logPath)
+        } catch {
+            // Room that a half-made file holds would be missing where it is needed.
+            try? files.remove(path)
+            closeDescriptor(descriptor)
+            throw error
+        }
+        return SegmentFile(id: id, path: path, descriptor: descriptor, capacity: capacity)
+    }
+}
+
+extension SegmentPool.State {
+    fileprivate mutating func takeReady() -> [SegmentFile] {
+        defer { ready = [] }
+        return ready
+    }
+}

@@ -1,3 +1,0 @@
-import GRDB
-import Logging
-import ThroughlineCore
