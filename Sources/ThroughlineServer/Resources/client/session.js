@@ -49,11 +49,12 @@ export class Session extends Emitter {
 
   /**
    * Sends an input: text, or parts. It is kept and tried again until the server has it, over reloads too.
-   * Answers its id at once; `pending` tells how it fares.
+   * Answers its id at once; `pending` tells how it fares. A session that is missing is created first.
    */
   send(content, { agent, id = this.#client.mint('i') } = {}) {
     const parts = typeof content === 'string' ? [{ kind: 'text', text: content }] : content;
-    this.#client.outbox.add({ id, session: this.id, parts, ...(agent && { agent }), ...(this.#create && { create: true }) });
+    const create = this.#create || this.status.name === 'missing';
+    this.#client.outbox.add({ id, session: this.id, parts, ...(agent && { agent }), ...(create && { create }) });
     return id;
   }
 

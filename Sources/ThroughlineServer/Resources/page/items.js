@@ -1,0 +1,60 @@
+// What the conversation shows, and in which order. No document here.
+
+import { find } from '../client/throughline.js';
+
+/**
+ * The items of a conversation, oldest first: `{key, kind, ...}` with `kind` `input` (`input`), `entry` (`entry`: on its way),
+ * `message` (`message`, `run`) or `run` (`run`: one that has shown nothing).
+ *
+ * An input stands where its run began, so that each answer follows its question; one that nobody has taken yet stands last.
+ */
+export function itemsOf(state, pending) {
+  const spoken = new Set(state.messages.map((message) => message.run));
+  const items = [
+    ...state.inputs.map((input) => ({ key: `input ${input.id}`, kind: 'input', input, place: placeOf(state, input) })),
+    ...state.messages.map((message) => ({
+      key: `message ${message.id}`, kind: 'message', message, run: message.run && find(state, 'runs', message.run), place: [message.seq, 1],
+    })),
+    ...state.runs.filter((run) => !spoken.has(run.id) && !run.parent && run.state !== 'completed')
+      .map((run) => ({ key: `run ${run.id}`, kind: 'run', run, place: [run.seq, 2] })),
+  ];
+  items.sort((a, b) => a.place[0] - b.place[0] || a.place[1] - b.place[1]);
+  return [...items, ...pending.map((entry) => ({ key: `input ${entry.id}`, kind: 'entry', entry }))];
+}
+
+function placeOf(state, input) {
+  if (input.state === 'queued') return [Infinity, input.seq];
+  const run = input.run && find(state, 'runs', input.run);
+  return [run?.seq ?? input.seq, 0];
+}
+
+/** The text of an input or a message, without reasoning and tools. */
+export function textOf({ parts }) {
+  return parts.filter((part) => part.kind === 'text').map((part) => part.text).join('\n');
+}
+
+/** A title from a first message: its first line, cut at a word. */
+export function titleFrom(text, limit = 56) {
+  const line = text.trim().split('\n', 1)[0].replace(/\s+/g, ' ');
+  const characters = [...line];
+  if (characters.length <= limit) return line;
+  const cut = characters.slice(0, limit).join('');
+  return `${cut.slice(0, cut.lastIndexOf(' ') > limit / 2 ? cut.lastIndexOf(' ') : undefined)}…`;
+}
+
+/** Why an answer is not whole, in words, or null when it is, or still grows. */
+export function endOf(message, run) {
+  if (message.status === 'cancelled') return { name: 'stopped', text: 'Stopped' };
+  if (message.status !== 'interrupted') return null;
+  if (run?.state === 'lost') return { name: 'lost', text: 'Lost: the agent went away before it finished' };
+  if (run?.state === 'failed') return { name: 'cut', text: `Cut off: ${run.error?.message || 'the agent failed before it finished'}` };
+  return { name: 'cut', text: 'Cut off before it was finished' };
+}
+
+/** What to stop now: every run that is active, or else the last input that waits. */
+export function stopTargets(state) {
+  const runs = state.runs.filter((run) => run.state === 'active' && !run.parent);
+  if (runs.length) return runs.map((run) => ({ run: run.id }));
+  const waiting = state.inputs.findLast((input) => input.state === 'queued');
+  return waiting ? [{ input: waiting.id }] : [];
+}
