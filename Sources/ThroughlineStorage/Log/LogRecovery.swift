@@ -179,7 +179,7 @@ struct LogRecovery {
         var unreadable: Int?
         LogEntry.forEach(in: bytes, at: start, header) { offset, decoded in
             switch decoded {
-            case .intact(let entry): index.replay(entry, at: offset, segment)
+            case .intact(let entry): index.replay(entry, bytes, at: offset, segment)
             case .damaged(let stream, _): index.markDamaged(stream, segment.place(offset))
             case .unreadable: unreadable = offset
             }
@@ -190,7 +190,9 @@ struct LogRecovery {
 
 extension StreamIndex {
     /// Takes in an entry of the log while the store opens.
-    fileprivate func replay(_ logEntry: LogEntry, at offset: Int, _ segment: Segment) {
+    fileprivate func replay(
+        _ logEntry: LogEntry, _ bytes: UnsafeRawBufferPointer, at offset: Int, _ segment: Segment
+    ) {
         let isGap = state.withLock { state in
             let entry = state.entry(logEntry.stream)
             if logEntry.kind == .erase {
@@ -207,6 +209,10 @@ extension StreamIndex {
                     before: logEntry.expecting, last: logEntry.tail, logNumber: segment.logNumber,
                     offset: UInt32(offset), length: UInt32(logEntry.end - offset),
                     payloadBytes: UInt32(logEntry.records.count - logEntry.recordCount * RecordPacking.headerSize)))
+            if let summary = logEntry.summary {
+                entry.summary = Array(bytes[summary])
+                entry.summaryLog = segment.logNumber
+            }
             segment.records += logEntry.recordCount
             return false
         }

@@ -1,0 +1,61 @@
+import Foundation
+import Synchronization
+import Testing
+import ThroughlineCore
+import ThroughlineStorage
+import ThroughlineTestKit
+
+private let secret = StreamID("sessions/secret")
+private let other = StreamID("sessions/other")
+
+@Suite struct EraseTests {
+    @Test(arguments: [StoreConfiguration.tiny, .roomy])
+    func `no byte of an erased stream is left in any file`(_ configuration: StoreConfiguration) throws {
+        let folder = TemporaryFolder()
+        let store = try folder.open(configuration)
+        defer { store.close() }
+        for number in 0..<60 {
+            let text = "MARKER-\(number)-" + String(repeating: "y", count: number * 20)
+            let append = LogAppend.texts([text], to: secret, expecting: UInt64(number), summary: "MARKER in a summary")
+            try store.appendAndWait(append).get()
+            try store.fill(other, from: UInt64(number), count: 1)
+        }
+        #expect(try !folder.files(containing: "MARKER").isEmpty)
+        try store.eraseAndWait(secret).get()
+        #expect(try folder.files(containing: "MARKER") == [])
+        #expect(try store.checkFilled(other) == 60)
+    }
+
+    @Test func `an erasure cut short at any moment is finished by the next start`() throws {
+        let folder = TemporaryFolder()
+        let store = try folder.open()
+        for number in 0..<60 {
+            try store.appendAndWait(.texts(["MARKER-\(number)"], to: secret, expecting: UInt64(number))).get()
+            try store.fill(other, from: UInt64(number), count: 1)
+        }
+        let isDone = Mutex(false)
+        store.erase(secret) { _ in isDone.withLock { $0 = true } }
+        var copies: [TemporaryFolder] = []
+        eventually { store.status(of: secret) == .erased }
+        while !isDone.withLock({ $0 }), copies.count < 20 { copies.append(try folder.copy()) }
+        store.close()
+        for copy in copies {
+            // A copy is of several moments: where SQLite's files do not fit together, no crash leaves them so.
+            guard let store = try? copy.open() else { continue }
+            #expect(store.status(of: secret) == .erased)
+            try eventually { try store.metrics.segments == 0 && copy.files(containing: "MARKER").isEmpty }
+            store.close()
+        }
+    }
+
+    @Test func `erasures are finished before close returns`() throws {
+        let folder = TemporaryFolder()
+        let store = try folder.open()
+        try store.fill(secret, count: 50)
+        let results = Mutex<[StoreError?]>([])
+        store.erase(secret) { result in results.withLock { $0.append(result.storeError) } }
+        store.erase(other) { result in results.withLock { $0.append(result.storeError) } }
+        store.close()
+        #expect(results.withLock { $0 } == [nil, nil])
+    }
+}
