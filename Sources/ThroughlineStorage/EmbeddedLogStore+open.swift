@@ -30,6 +30,7 @@ extension EmbeddedLogStore {
     private static func open(
         _ folder: StoreFolder, _ configuration: StoreConfiguration, _ logger: Logger
     ) throws -> Parts {
+        try folder.createArchive(configuration.fileSystem)
         let archive = try Archive(path: folder.archivePath, configuration)
         let index = StreamIndex()
         let position = try archive.position()

@@ -163,6 +163,7 @@ private let two = StreamID("sessions/two")
         var store = try folder.open()
         try store.fill(one, count: 100)
         try store.fill(two, count: 100)
+        eventually { store.metrics.segments <= 1 }
         store.close()
         try edit(folder.path + "/archive.sqlite") { data in
             guard let place = data.range(of: Data("7-xxxxx".utf8)) else { return }

@@ -51,14 +51,16 @@ private final class Faults: Sendable {
         let faults = Faults()
         let store = try folder.open(faults.configuration)
         try store.fill(one, count: 10)
-        for fault in [faults.write, faults.open] {
+        // Large ones always need a file of their own.
+        for (fault, size) in [(faults.write, 200), (faults.open, 6000)] {
             let tail = try store.checkFilled(one)
             fault.set(code)
             // The one being written may have room; the next cannot be made.
             var number = tail
             var error: StoreError?
             while error == nil, number < tail + 100 {
-                error = store.appendAndWait(.texts(["\(number)-" + String(repeating: "z", count: 200)], to: one, expecting: number)).storeError
+                let text = "\(number)-" + String(repeating: "z", count: size)
+                error = store.appendAndWait(.texts([text], to: one, expecting: number)).storeError
                 if error == nil { number += 1 }
             }
             guard case .full = error else {

@@ -59,7 +59,11 @@ final class Archive: Sendable {
         if blocked != 0 { throw StoreError.full("SQLite is busy reading: its log could not be emptied") }
     }
 
-    func close() { try? pool.close() }
+    func close() {
+        // Only tidiness: what is in SQLite's log is read from there the next time.
+        try? truncateLog()
+        try? pool.close()
+    }
 }
 
 extension Archive {

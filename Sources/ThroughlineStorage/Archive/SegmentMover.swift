@@ -18,6 +18,8 @@ final class SegmentMover: @unchecked Sendable {
     private var moved: UInt64
     /// Files whose contents have moved and that are not zeroed yet.
     private var done: [Segment] = []
+    /// Rows were deleted that still stand in SQLite's own log.
+    private var mustTruncate = false
     private let block = ByteBlock(capacity: 4096)
 
     init(
@@ -57,12 +59,11 @@ final class SegmentMover: @unchecked Sendable {
         switch work {
         case .stop: return
         case .move(let segment):
-            try recycleDone()
+            try settle()
             try move(segment)
-            try recycleDone()
+            try settle()
         case .finish(let erasures):
-            try recycleDone()
-            try archive.truncateLog()
+            try settle()
             inbox.remove(erasures)
             for erasure in erasures { queue.finish(.finished(erasure.stream, erasure.completion, .success(()))) }
         }
@@ -82,6 +83,8 @@ final class SegmentMover: @unchecked Sendable {
         try archive.move(contents, bytes, of: segment, upTo: last) { index.status(of: $0) == .erased }
         index.remove(segment, contents)
         moved = last
+        // Also without anybody who waits for it: the erasure may be from before a crash.
+        mustTruncate = mustTruncate || contents.streams.values.contains { $0.isErased }
         done.append(segment)
         inbox.removeFirst()
         block.removeAll(keeping: 4096)
@@ -110,8 +113,12 @@ final class SegmentMover: @unchecked Sendable {
         return contents
     }
 
-    /// Zeroes the files whose contents have moved, when no read needs them any longer.
-    private func recycleDone() throws {
+    /// Removes what has moved and what was deleted: zeroes segments that no read needs any longer, empties SQLite's log.
+    private func settle() throws {
+        if mustTruncate {
+            try archive.truncateLog()
+            mustTruncate = false
+        }
         while let segment = done.first {
             while index.state.withLock({ _ in segment.readers > 0 }) { pauseBriefly() }
             try pool.recycle(segment.file)

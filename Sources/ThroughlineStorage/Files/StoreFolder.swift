@@ -40,6 +40,11 @@ final class StoreFolder: Sendable {
     /// Lets the next server in.
     func unlock() { closeDescriptor(lock) }
 
+    /// Makes the archive's file, when it is not there, with the mode that SQLite then gives to those beside it too.
+    func createArchive(_ files: FileSystem) throws(SystemCallError) {
+        closeDescriptor(try files.open(archivePath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600))
+    }
+
     func segmentPath(_ id: UInt32) -> String {
         let digits = String(id)
         return "\(logPath)/segment-\(String(repeating: "0", count: max(0, 8 - digits.count)))\(digits).log"
