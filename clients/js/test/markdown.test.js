@@ -24,6 +24,20 @@ test('the blocks that models write', () => {
   ]);
 });
 
+test('lists of several items, of several kinds, tight and loose', () => {
+  const outline = (blocks) => blocks.map(({ type, items, loose, text }) => (items
+    ? [loose ? 'loose' : 'tight', ...items.map((item) => outline(item.blocks))] : text ?? type));
+  for (const [text, expected] of [
+    ['1. a\n2. b\n3. c', [['tight', ['a'], ['b'], ['c']]]],
+    ['1. a\n   - x\n   - y\n2. b', [['tight', ['a', ['tight', ['x'], ['y']]], ['b']]]],
+    ['- a\n\n- b\n\nafter', [['loose', ['a'], ['b']], 'after']],
+    ['- a\n  more\nlazy\n- b', [['tight', ['a\nmore\nlazy'], ['b']]]],
+    ['- a\n* b', [['tight', ['a']], ['tight', ['b']]]],
+    ['- a\n\n  ```\n  x\n  ```\n- b', [['loose', ['a', 'x'], ['b']]]],
+    ['In 1999. Then\n1999. x', ['In 1999. Then\n1999. x']],
+  ]) assert.deepEqual(outline(parse(text)), expected, text);
+});
+
 test('inline marks', () => {
   for (const [text, expected] of [
     ['a **b** *c* ~~d~~ `e*f*`', 'a <strong>b</> <em>c</> <del>d</> <code>e*f*</>'],

@@ -9,15 +9,15 @@ export function h(name, properties = {}, ...children) {
     else if (key === 'data') Object.assign(element.dataset, value);
     else element.setAttribute(key, value === true ? '' : value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 
 const SHAPES = {
   plus: 'M12 5v14M5 12h14', menu: 'M4 7h16M4 12h11M4 17h16', close: 'M6 6l12 12M18 6L6 18', up: 'M12 19V5M6 11l6-6 6 6',
   down: 'M12 5v14M6 13l6 6 6-6', pencil: 'M4 20l1-4L16.5 4.5l3 3L8 19l-4 1zM14 7l3 3', trash: 'M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13',
-  copy: 'M9 9h10v11H9zM5 15V4h10', check: 'M5 12.5l4.5 4.5L19 7.5', tool: 'M14.5 6.5a4 4 0 0 0-5 5L4 17l3 3 5.500-5.500a4 4 0 0 0 5-5L15 12l-3-3z',
-  stop: 'M7 7h10v10H7z', again: 'M5 12a7 7 0 1 0 2.200-5.100M5 4v4h4', result: 'M5 5v8h12M13 9l4 4-4 4',
+  copy: 'M9 9h10v11H9zM5 15V4h10', check: 'M5 12.5l4.5 4.5L19 7.5', tool: 'M14.5 6.5a4 4 0 0 0-5 5L4 17l3 3 5.5-5.5a4 4 0 0 0 5-5L15 12l-3-3z',
+  stop: 'M7 7h10v10H7z', again: 'M5 12a7 7 0 1 0 2.2-5.1M5 4v4h4', result: 'M5 5v8h12M13 9l4 4-4 4',
 };
 
 /** A line drawing that says nothing to a screen reader. */

@@ -124,7 +124,7 @@ class Blocks {
       const next = isBlank(line) ? this.#nextText() : this.at;
       if (next === null) { this.at = this.lines.length; break; }
       const belongs = indentOf(this.lines[next]) >= enough;
-      const continues = next === this.at && !isBlank(lines.at(-1)) && !this.#starts(line);
+      const continues = next === this.at && !isBlank(lines.at(-1)) && !isItem(line) && !this.#starts(line);
       if (next > this.at) {
         const goesOn = belongs || isItem(this.lines[next]);
         if (goesOn) { loose = true; this.at = next; }
