@@ -1,0 +1,205 @@
+import Testing
+import ThroughlineCore
+import ThroughlineTestKit
+
+/// Drives a machine at random and keeps what it emitted.
+private struct Drive {
+    var scene = Scene()
+    var random: SeededRandom
+    var counts: [String: Int] = [:]
+    var numbers: [String: UInt64] = [:]
+    var lengths: [String: Int] = [:]
+    var serial = 0
+
+    init(seed: UInt64) { random = SeededRandom(seed: seed) }
+
+    mutating func step() {
+        scene.now += Int64(random.below(50)) - 5
+        let kind = random.below(12)
+        do {
+            switch kind {
+            case 0: _ = try scene.input(name("i"), by: random.chance(2) ? scene.ada : scene.bob, agent: random.chance(3) ? "bot" : nil)
+            case 1: try claim()
+            case 2: try start(name("r"), agent: random.pick(["bot", "sub"]), parent: random.chance(2) ? some(runs) : nil)
+            case 3...7: try write()
+            case 8: if let run = some(runs) { _ = try scene.end(run, random.pick([.completed, .failed])) }
+            case 9: try cancel()
+            case 10:
+                let states = scene.machine.allInputs.filter { $0.state == .queued }
+                if let input = states.randomElement(using: &random) {
+                    try scene.machine.withdrawInput(input.id, by: scene.ada, at: scene.at)
+                }
+            default:
+                if let run = some(runs), random.chance(4) { scene.machine.expireLease(of: RunID(run)!, at: scene.at) }
+            }
+            counts["taken", default: 0] += 1
+        } catch {
+            counts[(error as? Refusal)?.code.rawValue ?? "?", default: 0] += 1
+        }
+        _ = scene.take()
+    }
+
+    private var runs: [String] { Array(machineRuns.suffix(6)) }
+    private var machineRuns: [String] = []
+    private var messagesOf: [String: [String]] = [:]
+    private var partsOf: [String: [String]] = [:]
+
+    private mutating func some(_ names: [String]) -> String? { names.isEmpty ? nil : random.pick(names) }
+
+    private mutating func name(_ prefix: String) -> String {
+        serial += random.chance(8) ? 0 : 1
+        return "\(prefix)\(serial)"
+    }
+
+    private mutating func claim() throws {
+        guard let input = scene.machine.claimableInput(for: AgentName("bot")!) else { return }
+        try start(name("r"), agent: "bot", inputs: [input.value])
+    }
+
+    private mutating func start(_ run: String, agent: String, inputs: [String] = [], parent: String? = nil) throws {
+        if try scene.run(run, agent: agent, inputs: inputs, parent: parent) { machineRuns.append(run) }
+    }
+
+    private mutating func cancel() throws {
+        var targets: [Command.Target] = [.mine, .agent(AgentName("sub")!)]
+        if let run = some(runs) { targets += [.run(RunID(run)!), .run(RunID(run)!)] }
+        if let input = scene.machine.allInputs.randomElement(using: &random) { targets.append(.input(input.id)) }
+        if random.chance(10) { targets = [.all] }
+        _ = try scene.cancel(name("c"), random.pick(targets), by: random.chance(2) ? scene.ada : scene.bob)
+    }
+
+    private mutating func write() throws {
+        guard let run = some(runs) else { return }
+        let events = (0..<random.below(5)).map { _ in event(of: run) }
+        let known = numbers[run] ?? 0
+        let number = random.chance(3) ? nil : random.chance(5) ? UInt64(random.below(Int(known) + 3) + 1) : known + 1
+        let written = try scene.write(events, run: run, number: number)
+        numbers[run] = written.number
+    }
+
+    private mutating func event(of run: String) -> AgentEvent {
+        let message = some(messagesOf[run] ?? []) ?? "m\(serial)"
+        let part = some(partsOf[run] ?? []) ?? "p\(serial)"
+        switch random.below(12) {
+        case 0:
+            let id = name("m")
+            messagesOf[run, default: []].append(id)
+            return Scene.message(id)
+        case 1, 2:
+            let id = name("p")
+            partsOf[run, default: []].append(id)
+            return Scene.part(id, in: message)
+        case 3: return .messageEnded(id: MessageID(message)!)
+        case 4 where random.chance(3): return .partEnded(id: PartID(part)!)
+        default:
+            let length = scene.machine.allMessages.lazy.flatMap(\.parts).first { $0.id.value == part }?.text.count ?? 0
+            let offset = random.chance(6) ? random.below(length + 2) : length
+            return Scene.append(part, offset, random.text(upTo: 6))
+        }
+    }
+}
+
+@Suite struct `The session machine at random` {
+    @Test(arguments: 0..<40) func `replaying the records gives the same state, at every point`(seed: Int) throws {
+        var drive = Drive(seed: UInt64(seed))
+        for _ in 0..<200 { drive.step() }
+        let records = drive.scene.records
+        let whole = try #require(SessionMachine(replaying: records))
+        #expect(try whole.snapshot() == drive.scene.machine.snapshot(), "seed \(seed)")
+        #expect(whole.tail == drive.scene.machine.tail)
+        var random = SeededRandom(seed: UInt64(seed) &+ 77)
+        let cut = random.below(records.count - 1) + 1
+        var pieces = try #require(SessionMachine(replaying: Array(records[..<cut])))
+        let isReplayed = pieces.replay(Array(records[cut...]))
+        #expect(isReplayed)
+        #expect(try pieces.snapshot() == whole.snapshot(), "seed \(seed), cut at \(cut)")
+    }
+
+    @Test(arguments: 0..<40) func `the history keeps its rules`(seed: Int) throws {
+        var drive = Drive(seed: UInt64(seed))
+        for _ in 0..<300 { drive.step() }
+        var expected: UInt64 = 1
+        var ended: Set<RunID> = []
+        var ofRun: [MessageID: RunID] = [:]
+        var ofMessage: [PartID: MessageID] = [:]
+        var text: [PartID: [UInt8]] = [:]
+        var lastAt = Timestamp(milliseconds: 0)
+        for record in drive.scene.records where record.kind == .event {
+            let event = try #require(Event(stored: record.payload))
+            #expect(event.sequence.rawValue == expected)
+            #expect(event.at >= lastAt, "time goes back")
+            #expect(event.encoded == record.payload)
+            expected += 1
+            lastAt = event.at
+            switch event.body {
+            case .runEnded(let end): #expect(ended.insert(end.id).inserted, "seed \(seed): two ends of \(end.id)")
+            case .messageStarted(let id, let run?, _, _):
+                ofRun[id] = run
+                #expect(!ended.contains(run))
+            case .partStarted(let id, let message, _):
+                ofMessage[id] = message
+                #expect(!ended.contains(ofRun[message]!))
+            case .partAppended(let id, let run, let offset, let new):
+                #expect(offset == text[id, default: []].count)
+                text[id, default: []] += new
+                #expect(run == ofRun[ofMessage[id]!] && !ended.contains(run!), "seed \(seed): late output")
+                #expect(String(validating: new, as: UTF8.self) != nil)
+            case .partEnded(let id, _): #expect(!ended.contains(ofRun[ofMessage[id]!]!))
+            default: break
+            }
+        }
+        for message in drive.scene.machine.allMessages {
+            for part in message.parts { #expect(part.text == text[part.id, default: []]) }
+            if let run = message.run, ended.contains(run) { #expect(message.status != .streaming) }
+        }
+        for input in drive.scene.machine.allInputs where input.state == .claimed {
+            #expect(drive.scene.machine.activeRunIDs.contains(try #require(input.run)))
+        }
+    }
+
+    @Test func `the random drive reaches every kind of refusal it can`() {
+        var all: [String: Int] = [:]
+        for seed in 0..<20 {
+            var drive = Drive(seed: UInt64(seed))
+            for _ in 0..<300 { drive.step() }
+            all.merge(drive.counts) { $0 + $1 }
+        }
+        for code in [
+            "taken", "run_cancelled", "run_ended", "write_gap", "offset_gap", "offset_conflict", "id_taken", "message_not_found",
+            "part_not_found", "part_ended", "message_ended",
+        ] { #expect(all[code, default: 0] > 0, "never: \(code)") }
+    }
+
+    /// A reader's five-line model: text by part, overlap dropped.
+    @Test(arguments: 0..<40) func `merged deliveries say the same as the events they stand for`(seed: Int) throws {
+        var drive = Drive(seed: UInt64(seed))
+        for _ in 0..<200 { drive.step() }
+        let events = drive.scene.records.filter { $0.kind == .event }.map { Delivery(sequence: $0.sequence, bytes: $0.payload) }
+        var random = SeededRandom(seed: UInt64(seed))
+        let start = random.below(events.count)
+        let merged = Delivery.merging(Array(events[start...]), maximumText: random.pick([1, 64, 64 << 10]))
+        var next = UInt64(start) + 1
+        var texts: [String: [UInt8]] = [:]
+        for delivery in merged {
+            let value = try JSONDocument.parse(delivery.bytes)
+            let sequence = UInt64(try #require(value["seq"]?.integer))
+            #expect(UInt64(value["from"]?.integer ?? Int64(sequence)) == next, "seed \(seed): a gap")
+            #expect(delivery.sequence.rawValue == sequence)
+            next = sequence + 1
+            guard value["type"]?.string == "part.appended" else { continue }
+            let parts = try value["parts"]?.elements ?? [#require(value["part"])]
+            for part in parts {
+                let id = try #require(part["id"]?.string)
+                let offset = Int(try #require(part["offset"]?.integer))
+                if texts[id] == nil { texts[id] = Array(repeating: 0, count: offset) }
+                #expect(texts[id]?.count == offset, "seed \(seed): overlapping or missing text")
+                texts[id]! += try #require(part["text"]?.textBytes)
+            }
+        }
+        #expect(next == UInt64(events.count) + 1)
+        for part in drive.scene.machine.allMessages.flatMap(\.parts) where texts[part.id.value] != nil {
+            #expect(texts[part.id.value]!.count == part.text.count)
+            #expect(texts[part.id.value]!.suffix(4) == part.text.suffix(4))
+        }
+    }
+}
