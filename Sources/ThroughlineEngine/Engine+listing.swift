@@ -96,3 +96,8 @@ private struct ListCursor: Comparable {
         left.updated == right.updated ? left.id < right.id : left.updated > right.updated
     }
 }
+
+extension Engine {
+    /// How many sessions there are.
+    public var sessionCount: Int { directory.count }
+}

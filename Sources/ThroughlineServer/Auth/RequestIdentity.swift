@@ -1,0 +1,68 @@
+public import Hummingbird
+import HTTPTypes
+public import ThroughlineCore
+
+/// Who makes a request: what the client states, with the name of the key it came with.
+public enum RequestIdentity {
+    /// The name of the key that the current request was let in with.
+    @TaskLocal static var keyName: String?
+
+    /// From the header `Throughline-Participant`, or the query's `as`.
+    public static func participant(of request: Request) throws -> Participant {
+        let stated = request.headers[.throughlineParticipant] ?? request.uri.queryParameters["as"].map(String.init)
+        return try parse(stated, key: keyName)
+    }
+
+    /// Reads `ada; role=user; device=d1`. Absent, it is an anonymous user.
+    static func parse(_ text: String?, key: String?) throws(Refusal) -> Participant {
+        guard let text else { return Participant(id: "anonymous", role: .user, key: key) }
+        let pieces = text.split(separator: ";", omittingEmptySubsequences: false).map { $0.trimmingSpaces() }
+        var fields: [String: String] = [:]
+        for piece in pieces.dropFirst() {
+            let pair = piece.split(separator: "=", maxSplits: 1).map { $0.trimmingSpaces() }
+            guard pair.count == 2 else { throw invalid }
+            fields[pair[0]] = pair[1]
+        }
+        return try make(id: pieces[0], role: fields["role"], device: fields["device"], key: key)
+    }
+
+    /// Reads `{"id", "role", "device"}`.
+    static func parse(_ value: JSONValue, key: String?) throws(Refusal) -> Participant {
+        guard value.kind == .object, let id = value["id"]?.string else { throw invalid }
+        return try make(id: id, role: value["role"]?.string, device: value["device"]?.string, key: key)
+    }
+
+    private static func make(id: String, role: String?, device: String?, key: String?) throws(Refusal) -> Participant {
+        guard isLegal(id), device.map(isLegal) ?? true else { throw invalid }
+        guard let role = Participant.Role(rawValue: role ?? "user") else {
+            throw Refusal(.headerInvalid, "The role is user, agent, operator or observer.")
+        }
+        guard role != .system else { throw Refusal(.roleRefused, "The role system is the server's own.") }
+        return Participant(id: id, role: role, device: device, key: key)
+    }
+
+    private static func isLegal(_ text: String) -> Bool {
+        (1...128).contains(text.utf8.count) && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
+    }
+
+    private static var invalid: Refusal {
+        Refusal(.headerInvalid, "A participant is written as: ada; role=user; device=d1")
+    }
+}
+
+extension StringProtocol {
+    func trimmingSpaces() -> String {
+        var text = self[...]
+        while text.first == " " { text.removeFirst() }
+        while text.last == " " { text.removeLast() }
+        return String(text)
+    }
+}
+
+extension HTTPField.Name {
+    static let throughlineParticipant = HTTPField.Name("Throughline-Participant")!
+    static let runLease = HTTPField.Name("Run-Lease")!
+    static let writeSeq = HTTPField.Name("Write-Seq")!
+    static let lastEventID = HTTPField.Name("Last-Event-ID")!
+    static let xAccelBuffering = HTTPField.Name("X-Accel-Buffering")!
+}

@@ -1,0 +1,93 @@
+import NIOCore
+import ThroughlineCore
+import ThroughlineEngine
+
+/// A session that a WebSocket reads. Pulls when woken, stops while the socket is full, and then goes on with a bigger step.
+///
+/// `@unchecked Sendable`: used on the connection's loop only.
+final class AttachedReader: @unchecked Sendable {
+    private unowned let connection: WebSocketConnection
+    private let session: SessionID
+    private let engine: Engine
+    private var subscription: Subscription?
+    private var position = SequenceNumber.zero
+    private var isReading = false
+    private var isAttached = false
+
+    init(_ session: SessionID, on connection: WebSocketConnection) {
+        self.session = session
+        self.connection = connection
+        engine = connection.engine
+    }
+
+    func attach(
+        from start: ReadStart, by participant: Participant,
+        then completion: @escaping @Sendable (Result<Attachment, Refusal>) -> Void
+    ) {
+        let subscription = Subscription(session: session, mailbox: connection.mailbox) { [weak self] in self?.woken() }
+        self.subscription = subscription
+        engine.attach(subscription, from: start, by: participant, then: completion)
+    }
+
+    /// The attachment was answered: events may flow.
+    func begin(at position: SequenceNumber) {
+        self.position = position
+        isAttached = true
+        pull()
+    }
+
+    func detach() {
+        isAttached = false
+        if let subscription { engine.detach(subscription) }
+        subscription = nil
+    }
+
+    private func woken() {
+        pull()
+        connection.output?.flushIfNeeded()
+    }
+
+    /// Writes what there is, as long as the socket takes it.
+    func pull() {
+        guard isAttached, !isReading, let subscription, let output = connection.output else { return }
+        while output.isWritable {
+            switch engine.pull(subscription, after: position) {
+            case .slice(let slice): write(slice, to: output)
+            case .upToDate: return
+            case .stored: return readStored(subscription)
+            case .refused(let refusal): return end(refusal)
+            }
+        }
+        output.flushIfNeeded()
+    }
+
+    private func write(_ slice: EventSlice, to output: any WebSocketOutput) {
+        position = slice.last
+        output.send(WebSocketFraming.events(slice, of: session))
+    }
+
+    private func readStored(_ subscription: Subscription) {
+        isReading = true
+        engine.readStored(subscription, after: position) { [weak self] result in
+            guard let self, self.isAttached else { return }
+            self.isReading = false
+            switch result {
+            case .success(let slice) where slice.last > self.position:
+                if let output = self.connection.output { self.write(slice, to: output) }
+            case .success: break
+            case .failure(let refusal): return self.end(refusal)
+            }
+            self.woken()
+        }
+    }
+
+    private func end(_ refusal: Refusal) {
+        detach()
+        connection.readers[session] = nil
+        connection.send {
+            $0.field("session", session.value)
+            $0.field("error", raw: refusal.problem)
+        }
+        connection.output?.flushIfNeeded()
+    }
+}

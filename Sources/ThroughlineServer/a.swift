@@ -1,5 +1,0 @@
-import ThroughlineEngine
-import AsyncHTTPClient
-import Crypto
-import Hummingbird
-import NIOWebSocket
