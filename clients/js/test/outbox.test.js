@@ -20,7 +20,8 @@ test('an input is shown pending at once, and settled when its event is here', as
 });
 
 test('between the answer and the event an input stays visible', async () => {
-  const { server, client, clock } = harness();
+  const storage = memoryStorage();
+  const { server, client, clock } = harness({ client: { storage } });
   server.session('s');
   const session = client.session('s');
   await clock.advance(0);
@@ -29,6 +30,7 @@ test('between the answer and the event an input stays visible', async () => {
   session.send('hi');
   await clock.advance(0);
   assert.deepEqual(session.pending.map(({ state }) => state), ['sent']);
+  assert.equal(storage.length, 0, 'what is acknowledged need not be kept');
   server.socket.onmessage({ data: JSON.stringify(held[0]) });
   assert.deepEqual(session.pending, []);
 });
@@ -47,6 +49,17 @@ test('what is written offline is sent in order when the network is back', async 
   await clock.advance(30_000);
   assert.deepEqual(texts(server), ['one', 'two', 'three']);
   assert.deepEqual(session.pending, []);
+});
+
+test('inputs go one after the other, each once', async () => {
+  const { server, client, clock } = harness();
+  server.session('s');
+  const session = client.session('s');
+  await clock.advance(0);
+  const ids = ['a', 'b', 'c'].map((word) => session.send(word));
+  client.outbox.flush();
+  await clock.advance(0);
+  assert.deepEqual(server.received('input').map(({ input }) => input.id), ids);
 });
 
 test('however the connection breaks, every input is there once and in order', async () => {

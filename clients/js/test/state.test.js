@@ -88,6 +88,16 @@ test('any snapshot, any merging and any repetition end in the same state', () =>
   }
 });
 
+test('an event that comes again changes nothing, however old', () => {
+  const events = transcript(seeded(3));
+  const { state } = apply(emptyState(), events);
+  for (const event of events) {
+    const again = apply(state, [event]);
+    assert.deepEqual([again.changes, again.gap], [[], null]);
+    assert.deepEqual(plain(again.state), plain(state), event.type);
+  }
+});
+
 test('a missing event is a gap, and what came before it is kept', () => {
   const events = transcript(seeded(7));
   for (let missing = 0; missing < events.length - 1; missing++) {
