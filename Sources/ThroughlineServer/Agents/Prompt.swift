@@ -1,0 +1,85 @@
+package import ThroughlineCore
+
+/// A session's conversation as a model gets to read it: the newest of it, within bounds.
+package struct Prompt: Hashable, Sendable {
+    package struct Line: Hashable, Sendable {
+        package var role: String
+        package var text: String
+
+        package init(role: String, text: String) {
+            self.role = role
+            self.text = text
+        }
+    }
+
+    package private(set) var lines: [Line]
+
+    /// - Parameters:
+    ///   - answering: Stands last, whatever came in meanwhile.
+    ///   - maximumBytes: Of the texts together. The input and what the session's instructions say are always there.
+    package init(
+        inputs: [Input], messages: [Message], answering: Input, maximumLines: Int = 200, maximumBytes: Int = 192 << 10
+    ) {
+        var said: [(at: SequenceNumber, line: Line)] = []
+        for input in inputs where input.id != answering.id && Self.wasHeard(input) {
+            said.append((input.sequence, Line(role: "user", text: Self.text(of: input))))
+        }
+        for message in messages {
+            if let line = Self.line(of: message) { said.append((message.sequence, line)) }
+        }
+        said.sort { $0.at < $1.at }
+        let instructions = said.prefix { $0.line.role == "system" }.map(\.line)
+        var room = maximumBytes
+        let newest = said.dropFirst(instructions.count).suffix(maximumLines).reversed().prefix { entry in
+            room -= entry.line.text.utf8.count
+            return room >= 0
+        }
+        lines = instructions + newest.reversed().map(\.line)
+        lines.append(Line(role: "user", text: Self.text(of: answering)))
+    }
+
+    /// The body of the upstream's request.
+    package func request(model: String) -> [UInt8] {
+        JSONWriter.object {
+            $0.field("model", model)
+            $0.key("messages")
+            $0.array(lines) { writer, line in
+                writer.object {
+                    $0.field("role", line.role)
+                    $0.field("content", line.text)
+                }
+            }
+            $0.key("stream")
+            $0.boolean(true)
+            $0.key("stream_options")
+            $0.object {
+                $0.key("include_usage")
+                $0.boolean(true)
+            }
+        }
+    }
+
+    private static func wasHeard(_ input: Input) -> Bool {
+        switch input.state {
+        case .answered, .unanswered, .cancelled: true
+        case .queued, .claimed, .withdrawn: false
+        }
+    }
+
+    private static func text(of input: Input) -> String {
+        input.parts.map { text(of: $0.head, $0.text) }.filter { !$0.isEmpty }.joined(separator: "\n\n")
+    }
+
+    private static func line(of message: Message) -> Line? {
+        guard message.role != .tool else { return nil }
+        let texts = message.parts.filter { $0.head.kind == .text }.map { String(decoding: $0.text, as: UTF8.self) }
+        let text = texts.joined(separator: "\n\n")
+        return text.isEmpty ? nil : Line(role: message.role.rawValue, text: text)
+    }
+
+    private static func text(of head: PartHead, _ text: [UInt8]) -> String {
+        guard text.isEmpty else { return String(decoding: text, as: UTF8.self) }
+        let name = head.title ?? head.url ?? head.name
+        return name.map { "[\(head.kind.rawValue): \($0)]" } ?? ""
+    }
+}

@@ -1,0 +1,19 @@
+import ThroughlineCore
+import ThroughlineEngine
+
+/// Has a model of the upstream answer.
+struct UpstreamAgent: InputAnswerer {
+    let model: String
+    let client: UpstreamClient
+
+    var name: AgentName { AgentName(model: model) }
+
+    func answer(_ work: Engine.Work, on engine: Engine) async throws -> RunOutcome {
+        let said = try await engine.conversation(of: work.handle.session)
+        let prompt = Prompt(inputs: said.inputs, messages: said.messages, answering: work.input)
+        let relay = UpstreamRelay(
+            engine: engine, handle: work.handle, client: client,
+            request: .chat(prompt.request(model: model)), keepsFrames: false)
+        return try await relay.run()
+    }
+}
