@@ -1,4 +1,5 @@
 """kill -9 under load, a hundred times: what was acknowledged, refused or shown before is still true afterwards."""
+import contextlib
 import json
 import os
 import random
@@ -164,7 +165,8 @@ class SocketAnswerer(Worker):
         self.pieces, self.acknowledged, self.number = [], 0, 0
         self.held = start_run(self.api, self.load.session, self.called, f"run-{self.called}")
         self.part = "p-" + self.called
-        self.socket = connect(f"ws://127.0.0.1:{self.load.port}/v1/connect", subprotocols=["throughline.v1"])
+        self.socket = contextlib.ExitStack().enter_context(connect(
+            f"ws://127.0.0.1:{self.load.port}/v1/connect", subprotocols=["throughline.v1"]))
         self.write(*self.held.start_message("m-" + self.called, self.part))
 
     def write(self, *events):
@@ -187,8 +189,9 @@ class SocketAnswerer(Worker):
         if not self.acknowledged and self.part not in texts(snapshot):
             return
         held = texts(snapshot).get(self.part, "")
-        assert held.startswith("".join(piece for seq, piece in self.pieces if seq <= self.acknowledged))
-        assert "".join(piece for _, piece in self.pieces).startswith(held)
+        sure = "".join(piece for seq, piece in self.pieces if seq <= self.acknowledged)
+        assert held.startswith(sure), f"acknowledged text is lost: {len(held)} of {len(sure)} characters"
+        assert "".join(piece for _, piece in self.pieces).startswith(held), "text that was never written"
         again = start_run(api, self.load.session, self.called, self.held.id)
         assert (again.token, again.epoch) == (self.held.token, self.held.epoch), "run id forgotten"
 

@@ -1,0 +1,46 @@
+"""The README's own commands, run as they stand (but for the port)."""
+import re
+import subprocess
+import sys
+
+from client import Api
+from conftest import eventually
+from reducer import texts
+from server import ROOT
+
+TESTED = re.compile(r"<!-- tested -->\n```(\w+)\n(.*?)```", re.S)
+
+
+def blocks(language, server):
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    found = [code for kind, code in TESTED.findall(page) if kind == language]
+    assert found, f"the README has no tested {language}"
+    return [code.replace("http://127.0.0.1:8080", server.url) for code in found]
+
+
+def test_the_first_steps_with_curl(start):
+    server = start(demo_agent=True)
+    outputs = []
+    for script in blocks("sh", server):
+        done = subprocess.run(["bash", "-euc", script.replace("curl ", "curl --no-progress-meter --fail-with-body ")],
+                              capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
+        outputs.append(done.stdout)
+    assert "part.appended" in outputs[0], "nobody answered"
+    snapshot = Api(server.port).snapshot("sea")
+    assert snapshot["inputs"][0]["id"] == "q1" and snapshot["commands"][0]["verb"] == "cancel"
+
+
+def test_the_agent_in_python(server, tmp_path, api):
+    script = tmp_path / "agent.py"
+    script.write_text(blocks("python", server)[0])
+    assert len(script.read_text().splitlines()) <= 35
+    agent = subprocess.Popen([sys.executable, str(script)])
+    try:
+        api.create("talk")
+        api.send("talk", "Why is the sea salty? 🌊", agent="echo").ok(201)
+        eventually(lambda: api.snapshot("talk")["inputs"][0]["state"] == "answered", what="the agent's answer")
+        assert list(texts(api.snapshot("talk")).values()) == ["You asked: Why is the sea salty? 🌊"]
+    finally:
+        agent.kill()
+        agent.wait()
