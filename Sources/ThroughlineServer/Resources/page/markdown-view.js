@@ -29,6 +29,11 @@ export class MarkdownView {
       this.#shown[index] = { ...shown, block, source, open };
       return;
     }
+    if (shown && growsList(shown.block, block)) {
+      growList(shown.element, shown.block, block, open);
+      this.#shown[index] = { ...shown, block, source, open };
+      return;
+    }
     const element = render(block, open);
     if (shown) shown.element.replaceWith(element);
     else this.element.append(element);
@@ -39,6 +44,22 @@ export class MarkdownView {
 function growText(node, text) {
   if (text.startsWith(node.data)) node.appendData(text.slice(node.data.length));
   else node.data = text;
+}
+
+function growsList(before, after) {
+  return before.type === 'list' && after.type === 'list' && before.ordered === after.ordered && before.first === after.first
+    && before.loose === after.loose && before.items.length <= after.items.length;
+}
+
+/** Builds anew only the items that changed, and the last one. */
+function growList(element, before, after, open) {
+  after.items.forEach((item, index) => {
+    const isSame = index < before.items.length - 1 && before.items[index].source === item.source;
+    if (isSame) return;
+    const fresh = listItem(item, after.loose, open && index === after.items.length - 1);
+    if (index < before.items.length) element.children[index].replaceWith(fresh);
+    else element.append(fresh);
+  });
 }
 
 function render(block, open = false) {
@@ -67,13 +88,14 @@ function code({ language, text }) {
 
 function list({ ordered, first, loose, items }, open) {
   return h(ordered ? 'ol' : 'ul', { start: ordered && first !== 1 && first },
-    items.map(({ blocks }, index) => {
-      const growing = open && index === items.length - 1;
-      return h('li', { dir: 'auto' }, blocks.map((block, place) => {
-        const last = growing && place === blocks.length - 1;
-        return block.type === 'paragraph' && !loose ? inline(block.text, last) : render(block, last);
-      }));
-    }));
+    items.map((item, index) => listItem(item, loose, open && index === items.length - 1)));
+}
+
+function listItem({ blocks }, loose, open) {
+  return h('li', { dir: 'auto' }, blocks.map((block, place) => {
+    const last = open && place === blocks.length - 1;
+    return block.type === 'paragraph' && !loose ? inline(block.text, last) : render(block, last);
+  }));
 }
 
 function table({ head, align, rows }, open) {

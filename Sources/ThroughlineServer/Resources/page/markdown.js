@@ -109,7 +109,8 @@ class Blocks {
       if (!match || match[2].at(-1) !== sign || RULE.test(this.lines[this.at])) break;
       const item = this.item(match);
       loose ||= item.loose;
-      items.push({ blocks: parse(item.lines.join('\n'), this.depth + 1) });
+      const source = item.lines.join('\n');
+      items.push({ source, blocks: parse(source, this.depth + 1) });
     }
     return { type: 'list', ordered, first: ordered ? parseInt(first, 10) : null, loose, items };
   }
@@ -126,7 +127,7 @@ class Blocks {
       const belongs = indentOf(this.lines[next]) >= enough;
       const continues = next === this.at && !isBlank(lines.at(-1)) && !isItem(line) && !this.#starts(line);
       if (next > this.at) {
-        const goesOn = belongs || isItem(this.lines[next]);
+        const goesOn = belongs || (isItem(this.lines[next]) && MARKER.exec(this.lines[next])[2].at(-1) === marker.at(-1));
         if (goesOn) { loose = true; this.at = next; }
         if (!belongs) { if (!goesOn) this.at = next; break; }
         lines.push('');
@@ -394,7 +395,7 @@ function destination(text, start) {
   if (text[start] !== '(') return null;
   let depth = 0;
   for (let i = start; i < Math.min(text.length, start + 4000) && text[i] !== '\n'; i++) {
-    if (text[i] === '(') depth++;
+    if (text[i] === '(' && ++depth > 16) return null;
     if (text[i] === ')' && --depth === 0) {
       const address = text.slice(start + 1, i).trim().replace(/\s+["'].*$/, '').replace(/^<(.*)>$/, '$1');
       return { address, end: i + 1 };
