@@ -1,0 +1,59 @@
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
+/// What the command line reads from and writes to.
+enum Terminal {
+    static var isInteractive: Bool { isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1 }
+
+    /// Writes at once, so that a stream can be followed; ends the process quietly where nobody reads any more.
+    static func write(_ bytes: some Collection<UInt8>) {
+        var rest = Array(bytes)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { write_(STDOUT_FILENO, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { exit(0) }
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    static func leave(_ status: Int32) -> Never { exit(status) }
+
+    static func print(_ text: String) { write((text + "\n").utf8) }
+
+    /// To standard error.
+    static func complain(_ text: String) {
+        let bytes = Array((text + "\n").utf8)
+        _ = bytes.withUnsafeBytes { write_(STDERR_FILENO, $0.baseAddress, $0.count) }
+    }
+
+    /// Asks a question that is answered with y or n.
+    static func confirm(_ question: String) -> Bool {
+        let bytes = Array((question + " [y/N] ").utf8)
+        _ = bytes.withUnsafeBytes { write_(STDERR_FILENO, $0.baseAddress, $0.count) }
+        return ["y", "yes"].contains(readLine()?.lowercased())
+    }
+
+    /// All of standard input.
+    static func readAll() -> String {
+        var text = ""
+        while let line = readLine(strippingNewline: false) { text += line }
+        return text
+    }
+
+    /// What somebody wrote, without what would command the terminal.
+    static func harmless(_ text: String) -> String {
+        String(
+            String.UnicodeScalarView(
+                text.unicodeScalars.map { scalar in
+                    let isControl = scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
+                    return isControl && scalar != "\n" && scalar != "\t" ? "\u{FFFD}" : scalar
+                }))
+    }
+}
+
+private func write_(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
+    write(descriptor, bytes, count)
+}
