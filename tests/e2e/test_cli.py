@@ -1,10 +1,11 @@
 """The command line, as a script would use it."""
 import json
-import re
 import subprocess
 import threading
 
 import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
 
 from client import Api, start_run
 from conftest import eventually
@@ -17,29 +18,13 @@ def throughline(*arguments, input=None, seconds=30, **settings):
                           env={**environment(), **settings})
 
 
-@pytest.fixture(scope="module")
-def address_flag():
-    """How the command line is told which server: the flag its own help names."""
-    found = re.search(r"--(url|server|address)\b", throughline("session", "list", "--help").stdout)
-    assert found, "the help of `session list` names no flag for the server's address"
-    return found[0]
-
-
 @pytest.fixture
-def cli(server, address_flag):
+def cli(server):
     def run(*arguments, status=0, **more):
-        done = throughline("session", *arguments, address_flag, server.url, **more)
+        done = throughline("session", *arguments, "--server", server.url, **more)
         assert done.returncode == status, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
     return run
-
-
-def values(output):
-    """What `--json` printed: one value, or one a line."""
-    try:
-        return json.loads(output)
-    except ValueError:
-        return [json.loads(line) for line in output.splitlines() if line]
 
 
 def conversation(api, session="s"):
@@ -61,12 +46,10 @@ def test_every_command_has_help_with_examples(command):
 def test_list_and_show(cli, api):
     conversation(api)
     assert "The sea" in cli("list") and "s" in cli("list").split()
-    listed = values(cli("list", "--json"))
-    listed = listed["sessions"] if isinstance(listed, dict) and "sessions" in listed else listed
-    listed = listed if isinstance(listed, list) else [listed]
+    listed = [json.loads(line) for line in cli("list", "--json").splitlines()]
     assert [(item["id"], item["activity"]) for item in listed] == [("s", "working")]
     assert "Because 🌊" in cli("show", "s")
-    assert comparable(values(cli("show", "s", "--json"))) == comparable(api.snapshot("s"))
+    assert comparable(json.loads(cli("show", "s", "--json"))) == comparable(api.snapshot("s"))
 
 
 def test_send_then_stop(cli, api):
@@ -82,29 +65,28 @@ def test_send_then_stop(cli, api):
 
 def test_export_is_every_event(cli, api):
     conversation(api).end()
-    exported = values(cli("export", "s"))
-    events = exported["events"] if isinstance(exported, dict) else exported
-    assert events == api.events("s")
+    assert [json.loads(line) for line in cli("export", "s").splitlines()] == api.events("s")
+    assert comparable(json.loads(cli("export", "s", "--json"))) == comparable(api.snapshot("s"))
+    assert "Because 🌊" in cli("export", "s", "--format", "markdown")
 
 
-def test_erase_is_for_good(cli, api):
+def test_erase_is_for_good(cli, api, server):
     conversation(api)
-    assert re.search(r"--(yes|force)\b", throughline("session", "erase", "--help").stdout), "no flag for scripts"
-    flag = re.search(r"--(yes|force)\b", throughline("session", "erase", "--help").stdout)[0]
-    cli("erase", "s", flag)
+    assert throughline("session", "erase", "s", "--server", server.url, input="").returncode != 0, "nobody was asked"
+    cli("erase", "s", "--yes")
     assert api.get("/v1/sessions/s").status == 410
 
 
-def test_what_is_not_there_is_said_and_fails(server, address_flag):
-    done = throughline("session", "show", "nobody", address_flag, server.url)
+def test_what_is_not_there_is_said_and_fails(server):
+    done = throughline("session", "show", "nobody", "--server", server.url)
     assert done.returncode != 0 and done.stderr.strip() and "nobody" in done.stderr + done.stdout
-    nowhere = throughline("session", "list", address_flag, f"http://127.0.0.1:{free_port()}")
+    nowhere = throughline("session", "list", "--server", f"http://127.0.0.1:{free_port()}")
     assert nowhere.returncode != 0 and nowhere.stderr.strip()
 
 
-def test_tail_follows_live_and_survives_a_restart(server, address_flag, api):
+def test_tail_follows_live_and_survives_a_restart(server, api):
     run = conversation(api)
-    tail = subprocess.Popen([BINARY, "session", "tail", "s", "--json", address_flag, server.url], env=environment(),
+    tail = subprocess.Popen([BINARY, "session", "tail", "s", "--from-start", "--json", "--server", server.url], env=environment(),
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     got = []
     threading.Thread(target=lambda: got.extend(json.loads(line) for line in tail.stdout), daemon=True).start()
@@ -119,10 +101,8 @@ def test_tail_follows_live_and_survives_a_restart(server, address_flag, api):
         server.start()
         run.sure(run.append("p", " salts."))
         eventually(reached, 30, what="tail being there after a stop")
-        if got[0]["seq"] == 1:
-            assert texts(replay(got).snapshot()) == {"p": "Because 🌊 rivers carry salts."}
-        numbers = [number for event in got for number in range(event.get("from", event["seq"]), event["seq"] + 1)]
-        assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+        assert got[0]["seq"] == 1
+        assert texts(replay(got).snapshot()) == {"p": "Because 🌊 rivers carry salts."}
         assert tail.poll() is None, tail.stderr.read()
     finally:
         tail.terminate()
@@ -163,6 +143,46 @@ def test_the_environment_and_a_file_say_the_same_as_flags(tmp_path):
         finally:
             process.terminate()
             process.wait(20)
+
+
+def test_keys_let_in_who_has_one_and_nobody_else(start, tmp_path):
+    file = tmp_path / "keys.json"
+    made = throughline("key", "create", "laptop", "--keys", str(file))
+    assert made.returncode == 0, made.stderr
+    key = made.stdout.strip()
+    assert key not in file.read_text() and file.stat().st_mode & 0o077 == 0
+    assert "laptop" in throughline("key", "list", "--keys", str(file)).stdout
+
+    server = start("--keys", str(file), dev=False)
+    api, right, wrong = Api(server.port), {"Authorization": f"Bearer {key}"}, {"Authorization": "Bearer tl_wrong"}
+    for path in ("/v1/sessions", "/v1/sessions/s", "/v1/sessions/s/events", "/v1/models"):
+        assert (api.get(path).status, api.get(path).code) == (401, "key_missing")
+        assert (api.get(path, headers=wrong).status, api.get(path, headers=wrong).code) == (401, "key_invalid")
+    api.call("PUT", "/v1/sessions/s", {}, headers=right).ok(201)
+    event = api.get("/v1/sessions/s/events", headers=right).ok(200).json["events"][0]
+    assert event["by"]["key"] == "laptop"
+
+    address = f"ws://127.0.0.1:{server.port}/v1/connect"
+    with connect(address, subprotocols=["throughline.v1", f"bearer.{key}"]) as socket:
+        assert socket.subprotocol == "throughline.v1"
+        socket.send(json.dumps({"id": 1, "op": "get", "session": "s"}))
+        assert json.loads(socket.recv(5))["ok"]["seq"] == 1
+    with connect(address, subprotocols=["throughline.v1"]) as socket:
+        socket.send(json.dumps({"id": 1, "op": "auth", "key": key}))
+        assert "ok" in json.loads(socket.recv(5))
+    with pytest.raises((ConnectionClosed, InvalidStatus)) as refused:
+        with connect(address, subprotocols=["throughline.v1", "bearer.tl_wrong"]) as socket:
+            socket.send(json.dumps({"id": 1, "op": "get", "session": "s"}))
+            socket.recv(5)
+    assert "4401" in str(refused.value) or "401" in str(refused.value)
+    listed = throughline("session", "list", "--json", "--server", server.url, THROUGHLINE_KEY=key)
+    assert listed.returncode == 0 and json.loads(listed.stdout)["id"] == "s"
+    assert key not in server.log_tail(10_000)
+
+    assert throughline("key", "revoke", "laptop", "--keys", str(file)).returncode == 0
+    server.terminate()
+    server.start()
+    assert api.get("/v1/sessions", headers=right).code == "key_invalid"
 
 
 def test_a_second_server_on_the_same_data_is_refused(server):
