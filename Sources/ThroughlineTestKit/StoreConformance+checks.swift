@@ -10,7 +10,8 @@ extension StoreConformance {
             let note = LogRecord(
                 kind: .note, sequence: SequenceNumber(1), at: Timestamp(milliseconds: -5), payload: [], note: [0, 255])
             let event = LogRecord(
-                kind: .event, sequence: SequenceNumber(1), at: Timestamp(milliseconds: .max), payload: [1, 2], note: [3])
+                kind: .event, sequence: SequenceNumber(1), at: Timestamp(milliseconds: .max), payload: [1, 2], note: [3]
+            )
             let append = LogAppend(stream: stream, expecting: .zero, records: [event, note], summary: [9])
             try require(store.appendAndWait(append).storeError, is: nil, "append")
             try require(store.readAll(stream), is: [event, note], "records")
@@ -124,9 +125,11 @@ extension StoreConformance {
         .on("every live stream is listed with its tail and latest summary") { store in
             for number in 0..<20 {
                 let id = StreamID("s/\(number)")
-                try require(store.appendAndWait(.texts(["a"], to: id, expecting: 0, summary: "old")).storeError, is: nil, "1")
+                try require(
+                    store.appendAndWait(.texts(["a"], to: id, expecting: 0, summary: "old")).storeError, is: nil, "1")
                 let summary = number % 2 == 0 ? "new" : nil
-                try require(store.appendAndWait(.texts(["b"], to: id, expecting: 1, summary: summary)).storeError, is: nil, "2")
+                try require(
+                    store.appendAndWait(.texts(["b"], to: id, expecting: 1, summary: summary)).storeError, is: nil, "2")
             }
             try require(store.eraseAndWait(StreamID("s/3")).storeError, is: nil, "erase")
             try checkListing(store)
@@ -159,20 +162,26 @@ extension StoreConformance {
             for number in 0..<20 where number != 3 {
                 let id = StreamID("s/\(number)")
                 let summary = number % 2 == 0 ? "new" : "old"
-                try require(store.appendAndWait(.texts(["a", "b"], to: id, expecting: 0, summary: summary)).storeError, is: nil, "1")
+                try require(
+                    store.appendAndWait(.texts(["a", "b"], to: id, expecting: 0, summary: summary)).storeError, is: nil,
+                    "1")
             }
         } then: { store in
             try checkListing(store)
             let id = StreamID("s/7")
             try require(store.readAll(id).map(\.payload), is: [Array("a".utf8), Array("b".utf8)], "records")
-            try require(store.appendAndWait(.texts(["c"], to: id, expecting: 0)).storeError, is: .conflict(tail: SequenceNumber(2)), "wrong")
+            try require(
+                store.appendAndWait(.texts(["c"], to: id, expecting: 0)).storeError,
+                is: .conflict(tail: SequenceNumber(2)), "wrong")
             try require(store.appendAndWait(.texts(["c"], to: id, expecting: 2)).storeError, is: nil, "right")
             try require(store.readAll(id).count, is: 3, "records after an append")
         },
         .acrossRestart("an erased stream stays erased after a restart") { store in
             try require(store.appendAndWait(.texts(["a"], to: stream, expecting: 0)).storeError, is: nil, "append")
             try require(store.eraseAndWait(stream).storeError, is: nil, "erase")
-        } then: { try checkErased($0) },
+        } then: {
+            try checkErased($0)
+        },
     ]
 
     private static func noteAppend(after number: UInt64) -> LogAppend {

@@ -55,7 +55,8 @@ extension LogAppend {
                 at: Timestamp(milliseconds: Int64(expecting % 1000) + 1000), payload: Array(text.utf8))
         }
         return LogAppend(
-            stream: stream, expecting: SequenceNumber(expecting), records: records, summary: summary.map { Array($0.utf8) })
+            stream: stream, expecting: SequenceNumber(expecting), records: records,
+            summary: summary.map { Array($0.utf8) })
     }
 }
 
@@ -64,20 +65,5 @@ extension Result where Failure == StoreError {
     public var storeError: StoreError? {
         if case .failure(let error) = self { return error }
         return nil
-    }
-}
-
-/// Random numbers from a seed (SplitMix64): the same on every machine.
-public struct SeededRandom: RandomNumberGenerator, Sendable {
-    private var state: UInt64
-
-    public init(seed: UInt64) { state = seed }
-
-    public mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        value = (value ^ (value >> 27)) &* 0x94d0_49bb_1331_11eb
-        return value ^ (value >> 31)
     }
 }

@@ -80,6 +80,8 @@ extension StoreConformance {
 
     private static func randomBytes(_ random: inout SeededRandom) -> [UInt8] {
         let count = Int.random(in: 0..<10, using: &random) == 0 ? 3000 : 40
-        return (0..<Int.random(in: 0..<count, using: &random)).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+        return (0..<Int.random(in: 0..<count, using: &random)).map { _ in
+            UInt8.random(in: .min ... .max, using: &random)
+        }
     }
 }

@@ -84,7 +84,8 @@ private let two = StreamID("sessions/two")
         store.close()
     }
 
-    @Test func `a bit flipped in the middle is never served: its stream answers corrupt, the others are served`() throws {
+    @Test func `a bit flipped in the middle is never served: its stream answers corrupt, the others are served`() throws
+    {
         let folder = TemporaryFolder()
         let store = try folder.open(.roomy)
         try store.fill(two, count: 3)

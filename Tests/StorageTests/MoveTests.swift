@@ -55,7 +55,8 @@ import ThroughlineTestKit
         store.close()
         // The archive of now beside segments of then: as if the mover was killed before it zeroed them.
         for path in before.segments where !after.segments.contains(where: { $0.hasSuffix(path.suffix(12)) }) {
-            try FileManager.default.copyItem(atPath: path, toPath: after.path + "/log/" + (path as NSString).lastPathComponent)
+            try FileManager.default.copyItem(
+                atPath: path, toPath: after.path + "/log/" + (path as NSString).lastPathComponent)
         }
         let second = try after.open()
         #expect(try second.checkFilled(stream) == 50)

@@ -21,15 +21,33 @@ final class TemporaryFolder: Sendable {
     func copy() throws -> TemporaryFolder {
         let other = TemporaryFolder()
         try FileManager.default.removeItem(atPath: other.path)
-        // A file may be recycled between the listing and the copy: then it was copied at no moment, and this is tried again.
+        // A file may go between the listing and the copy: then it was copied at no moment, and this is tried again.
         for _ in 0..<50 {
             do {
-                try FileManager.default.copyItem(atPath: path, toPath: other.path)
+                try copyFiles(to: other.path)
                 return other
             } catch { try? FileManager.default.removeItem(atPath: other.path) }
         }
         throw CocoaError(.fileReadUnknown)
     }
+
+    /// Not with `copyItem`, which never ends when a file becomes shorter while it is copied.
+    ///
+    /// The log first: an archive that is newer than the log fits it, and an older one does not.
+    private func copyFiles(to other: String) throws {
+        let manager = FileManager.default
+        try manager.createDirectory(atPath: other + "/log", withIntermediateDirectories: true)
+        for name in try manager.contentsOfDirectory(atPath: path + "/log") {
+            try contents("/log/" + name).write(to: URL(fileURLWithPath: other + "/log/" + name))
+        }
+        let names = try manager.contentsOfDirectory(atPath: path).filter { $0 != "log" && !$0.hasSuffix("-shm") }
+        let files = try names.map { try contents("/" + $0) }
+        // SQLite's two files have to be of one moment.
+        guard try names.map({ try contents("/" + $0) }) == files else { throw CocoaError(.fileReadUnknown) }
+        for (name, file) in zip(names, files) { try file.write(to: URL(fileURLWithPath: other + "/" + name)) }
+    }
+
+    private func contents(_ name: String) throws -> Data { try Data(contentsOf: URL(fileURLWithPath: path + name)) }
 
     func open(_ configuration: StoreConfiguration = .tiny) throws -> EmbeddedLogStore {
         try EmbeddedLogStore(directory: path, configuration: configuration, logger: .silent)

@@ -39,7 +39,8 @@ extension Archive {
         _ commit: UInt64, _ db: Database
     ) throws {
         let old = try Row.fetchOne(
-            db.cachedStatement(sql: "SELECT tail, summary, damage FROM streams WHERE name = ?"), arguments: [name.rawValue])
+            db.cachedStatement(sql: "SELECT tail, summary, damage FROM streams WHERE name = ?"),
+            arguments: [name.rawValue])
         var row = StreamRow(name: name, tail: max(stream.tail, UInt64(bitPattern: old?[0] ?? 0)), isErased: false)
         row.damage = old?[2]
         row.summary = stream.summary.map { Array(bytes[$0]) } ?? old.flatMap { $0[1] as Data? }.map { Array($0) }

@@ -83,7 +83,8 @@ extension Archive {
             while let row = try rows.next() {
                 let stream = StreamRow(
                     name: StreamID(row[0]), tail: UInt64(bitPattern: row[1]),
-                    summary: try row.withUnsafeData(atIndex: 2) { $0.map(Array.init) }, isErased: row[3], damage: row[4])
+                    summary: try row.withUnsafeData(atIndex: 2) { $0.map(Array.init) }, isErased: row[3], damage: row[4]
+                )
                 guard row[5] == Int64(stream.checksum) else {
                     throw StoreError.corrupt("archive.sqlite, table streams, stream \(stream.name)")
                 }

@@ -45,7 +45,9 @@ final class MoverInbox: Sendable {
     func removeFirst() { monitor.change { _ = $0.sealed.removeFirst() } }
 
     func remove(_ erasures: [PendingErasure]) {
-        monitor.change { $0.erasures.removeAll { one in erasures.contains { $0.commit == one.commit && $0.stream == one.stream } } }
+        monitor.change {
+            $0.erasures.removeAll { one in erasures.contains { $0.commit == one.commit && $0.stream == one.stream } }
+        }
     }
 
     /// Waits a while after a failure. Returns what has to be given up because the store is closing.

@@ -1,5 +1,4 @@
 import Logging
-import Synchronization
 import ThroughlineCore
 
 /// The thread that moves sealed segments into SQLite, oldest first, and finishes erasures.

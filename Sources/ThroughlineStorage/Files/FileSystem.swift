@@ -55,7 +55,8 @@ public struct FileSystem: Sendable {
         let block = ByteBlock(capacity: 4096)
         while true {
             let room = block.extend(by: 4096)
-            let count = try read(descriptor, UnsafeMutableRawBufferPointer(start: room, count: 4096), block.count - 4096)
+            let count = try read(
+                descriptor, UnsafeMutableRawBufferPointer(start: room, count: 4096), block.count - 4096)
             block.truncate(to: block.count - 4096 + count)
             if count < 4096 { return Array(block.bytes) }
         }

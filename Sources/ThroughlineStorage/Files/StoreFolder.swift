@@ -79,7 +79,8 @@ final class StoreFolder: Sendable {
             guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
                 let holder = (try? files.contents(of: path)).map { String(decoding: $0, as: UTF8.self) } ?? "unknown"
                 closeDescriptor(descriptor)
-                throw SystemCallError(call: "another server uses this folder (\(holder)); flock", path: path, code: errno)
+                throw SystemCallError(
+                    call: "another server uses this folder (\(holder)); flock", path: path, code: errno)
             }
             _ = ftruncate(descriptor, 0)
             try files.write(Array("process \(getpid())".utf8), to: descriptor)

@@ -1,6 +1,5 @@
 import Glibc
 import Logging
-import Synchronization
 import ThroughlineCore
 
 /// Reads the log back when a store opens.
@@ -57,7 +56,8 @@ struct LogRecovery {
             nextID = max(nextID, id + 1)
             let path = folder.segmentPath(id)
             let descriptor = try files.open(path, O_RDWR | O_CLOEXEC, 0)
-            let file = SegmentFile(id: id, path: path, descriptor: descriptor, capacity: Int(lseek(descriptor, 0, SEEK_END)))
+            let file = SegmentFile(
+                id: id, path: path, descriptor: descriptor, capacity: Int(lseek(descriptor, 0, SEEK_END)))
             if let first = try firstHeader(of: file) {
                 candidates.append(Candidate(file: file, first: first))
             } else {
@@ -145,7 +145,8 @@ struct LogRecovery {
 
     /// Whether a commit that is not whole was the last one being written, then or at an earlier crash.
     private func isTorn(
-        _ header: CommitHeader, _ bytes: UnsafeRawBufferPointer, at offset: Int, _ segment: Segment, _ nextFirst: UInt64?
+        _ header: CommitHeader, _ bytes: UnsafeRawBufferPointer, at offset: Int, _ segment: Segment,
+        _ nextFirst: UInt64?
     ) throws -> Bool {
         let isFollowed =
             laterCommit(bytes, from: offset + CommitHeader.size, after: expected, log: segment.logNumber) != nil
