@@ -1,14 +1,14 @@
-import Hummingbird
-import HummingbirdCore
 import NIOCore
 import Synchronization
 
-/// Notices that the caller of a request has gone, from now until ``finish()``.
-///
-/// The connection serves no other request afterwards, so the answer has to say `Connection: close`.
+/// Notices that the caller of a request has gone.
 final class CallerWatch: Sendable {
+    /// The connection of the request at hand. Unset where there is none, as in tests of the router.
+    @TaskLocal static var connection: (any Channel)?
+
+    private let connection = CallerWatch.connection
+    private let handlerName = "CallerWatch-\(UInt64.random(in: 0 ... .max))"
     private let state = Mutex(State())
-    private let done = AsyncStream<Never>.makeStream()
 
     private struct State {
         var isGone = false
@@ -20,19 +20,20 @@ final class CallerWatch: Sendable {
         }
     }
 
-    /// - Parameter request: One whose body was read and put back.
-    init(_ request: Request) {
-        let body = request.body
-        let stream = done.stream
+    init() {
+        guard let connection else { return }
         let leave: @Sendable () -> Void = { [weak self] in self?.leave() }
-        Task {
-            try? await body.consumeWithInboundCloseHandler({ _ in for await _ in stream {} }, onInboundClosed: leave)
+        let name = handlerName
+        connection.eventLoop.execute {
+            guard connection.isActive else { return leave() }
+            try? connection.pipeline.syncOperations.addHandler(CallerHandler(leave), name: name, position: .first)
         }
     }
 
-    deinit { done.continuation.finish() }
-
-    func finish() { done.continuation.finish() }
+    deinit {
+        guard let connection else { return }
+        connection.pipeline.removeHandler(name: handlerName, promise: nil)
+    }
 
     private func leave() {
         state.withLock { state in
@@ -68,5 +69,24 @@ final class CallerWatch: Sendable {
         } onCancel: {
             state.withLock { $0.take() }?.resume()
         }
+    }
+}
+
+/// Sees the end of what a connection's other side sends, and that of the connection.
+private final class CallerHandler: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let leave: @Sendable () -> Void
+
+    init(_ leave: @escaping @Sendable () -> Void) { self.leave = leave }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case ChannelEvent.inputClosed? = event as? ChannelEvent { leave() }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        leave()
+        context.fireChannelInactive()
     }
 }

@@ -18,9 +18,7 @@ public struct ChatController: Sendable {
     /// `POST /v1/chat/completions`
     public func completions(request: Request, context: some RequestContext) async throws -> Response {
         let client = try client()
-        var request = request
         let body = try await request.boundedBody(upTo: client.configuration.maximumRequest, within: bodyTime)
-        request.body = RequestBody(buffer: ByteBuffer(bytes: body))
         guard let session = request.headers[.throughlineSession] else {
             return try await PassThrough(client: client).response(to: request, path: "/chat/completions", body: body)
         }
@@ -30,8 +28,6 @@ public struct ChatController: Sendable {
     /// `GET /v1/models`
     public func models(request: Request, context: some RequestContext) async throws -> Response {
         let client = try client()
-        var request = request
-        request.body = RequestBody(buffer: ByteBuffer(bytes: try await request.boundedBody(upTo: 0, within: bodyTime)))
         return try await PassThrough(client: client).response(to: request, path: "/models", body: [])
     }
 

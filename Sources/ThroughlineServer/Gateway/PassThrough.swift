@@ -9,34 +9,30 @@ import ThroughlineCore
 struct PassThrough: Sendable {
     let client: UpstreamClient
 
-    /// - Parameter request: Its body was read and put back.
     func response(to request: Request, path: String, body: [UInt8]) async throws -> Response {
-        let watch = CallerWatch(request)
+        let watch = CallerWatch()
         let query = request.uri.query.map { "?" + $0 } ?? ""
         let call = UpstreamRequest(
             method: request.method, path: path + query, headers: request.headers, body: body)
         do {
             let answer = try await watch.whilePresent { try await client.send(call) }
             return Self.response(answer, watch)
+        } catch let error as CancellationError {
+            throw error
         } catch {
-            watch.finish()
-            if error is CancellationError { throw error }
             throw Refusal(UpstreamClient.failure(error, started: false))
         }
     }
 
     private static func response(_ answer: HTTPClientResponse, _ watch: CallerWatch) -> Response {
-        var headers = UpstreamClient.fields(of: answer)
-        headers[.connection] = "close"
         let source = BodySource(answer)
         let body = ResponseBody { writer in
-            defer { watch.finish() }
             while let buffer = try await watch.whilePresent({ try await source.next() }) {
                 try await writer.write(buffer)
             }
             try await writer.finish(nil)
         }
-        return Response(status: .init(code: Int(answer.status.code)), headers: headers, body: body)
+        return Response(status: .init(code: Int(answer.status.code)), headers: UpstreamClient.fields(of: answer), body: body)
     }
 
     /// The pieces of a body.
