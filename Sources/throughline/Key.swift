@@ -51,7 +51,9 @@ struct KeyCreate: ParsableCommand {
         var keys = try file.read(mayBeAbsent: true)
         let key = KeyRing.newKey()
         let now = Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1_000))
-        guard keys.add(key, name: name, at: now) else { throw Failure("There is a key “\(name)” already. Revoke it first.") }
+        guard keys.add(key, name: name, at: now) else {
+            throw Failure("There is a key “\(name)” already. Revoke it first.")
+        }
         try file.write(keys)
         Terminal.complain("This is the key “\(name)”. It is not shown again.")
         Terminal.print(key)

@@ -50,7 +50,8 @@ struct LivePrinter {
 
     private mutating func said(_ event: JSONValue) -> String {
         let texts = event["input"]?["parts"]?.elements.compactMap { $0["text"]?.string } ?? []
-        return newLine() + "> \(event["by"]?["id"]?.string ?? "somebody"): " + Terminal.harmless(texts.joined(separator: " "))
+        return newLine() + "> \(event["by"]?["id"]?.string ?? "somebody"): "
+            + Terminal.harmless(texts.joined(separator: " "))
             + "\n"
     }
 

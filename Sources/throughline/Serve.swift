@@ -87,7 +87,9 @@ struct Serve: AsyncParsableCommand {
     private static func failure(_ error: any Error, _ settings: ServeSettings) -> Failure {
         let said = "\(error)"
         if let error = error as? IOError, error.errnoCode == EADDRINUSE {
-            return Failure("Port \(settings.port) of \(settings.host) is in use. Stop what uses it, or choose another with --port.")
+            return Failure(
+                "Port \(settings.port) of \(settings.host) is in use. Stop what uses it, or choose another with --port."
+            )
         }
         if let error = error as? IOError, error.errnoCode == EACCES {
             return Failure("Port \(settings.port) needs more rights. Choose one above 1023 with --port.")

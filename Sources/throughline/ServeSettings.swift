@@ -43,7 +43,8 @@ struct ServeSettings {
     }
 
     private static func provider(_ file: String) async throws -> any ConfigProvider {
-        let place = ConfigReader(provider: InMemoryProvider(values: ["filePath": ConfigValue(.string(file), isSecret: false)]))
+        let place = ConfigReader(
+            provider: InMemoryProvider(values: ["filePath": ConfigValue(.string(file), isSecret: false)]))
         do {
             return try await FileProvider<JSONSnapshot>(config: place)
         } catch {
@@ -70,7 +71,8 @@ struct ServeSettings {
         }
         if let upstream {
             guard let url = URL(string: upstream), ["http", "https"].contains(url.scheme), url.host != nil else {
-                throw Failure("--upstream is a URL such as http://127.0.0.1:11434/v1, not “\(upstream)”.", status: Failure.usage)
+                throw Failure(
+                    "--upstream is a URL such as http://127.0.0.1:11434/v1, not “\(upstream)”.", status: Failure.usage)
             }
         }
     }

@@ -30,7 +30,9 @@ struct SessionErase: AsyncParsableCommand {
             guard Terminal.isInteractive else {
                 throw Failure("There is nobody to ask. Say --yes to erase \(session).", status: Failure.usage)
             }
-            guard Terminal.confirm("Erase the session \(session) for good?") else { throw Failure("Nothing was erased.") }
+            guard Terminal.confirm("Erase the session \(session) for good?") else {
+                throw Failure("Nothing was erased.")
+            }
         }
         _ = try await options.client.call(.DELETE, path)
         Terminal.print(json ? "{\"erased\":\"\(session)\"}" : "Erased \(session).")

@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// What the command line reads from and writes to.
@@ -12,7 +12,7 @@ enum Terminal {
     static func write(_ bytes: some Collection<UInt8>) {
         var rest = Array(bytes)[...]
         while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { write_(STDOUT_FILENO, $0.baseAddress, $0.count) }
+            let count = rest.withUnsafeBytes { writeBytes(STDOUT_FILENO, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { exit(0) }
             rest = rest.dropFirst(count)
@@ -26,13 +26,13 @@ enum Terminal {
     /// To standard error.
     static func complain(_ text: String) {
         let bytes = Array((text + "\n").utf8)
-        _ = bytes.withUnsafeBytes { write_(STDERR_FILENO, $0.baseAddress, $0.count) }
+        _ = bytes.withUnsafeBytes { writeBytes(STDERR_FILENO, $0.baseAddress, $0.count) }
     }
 
     /// Asks a question that is answered with y or n.
     static func confirm(_ question: String) -> Bool {
         let bytes = Array((question + " [y/N] ").utf8)
-        _ = bytes.withUnsafeBytes { write_(STDERR_FILENO, $0.baseAddress, $0.count) }
+        _ = bytes.withUnsafeBytes { writeBytes(STDERR_FILENO, $0.baseAddress, $0.count) }
         return ["y", "yes"].contains(readLine()?.lowercased())
     }
 
@@ -54,6 +54,6 @@ enum Terminal {
     }
 }
 
-private func write_(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
+private func writeBytes(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
     write(descriptor, bytes, count)
 }

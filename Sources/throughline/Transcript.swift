@@ -34,19 +34,22 @@ struct Transcript {
     /// For a terminal.
     var text: String {
         let heading = title.isEmpty ? id : "\(id): \(title)"
-        return ([heading] + entries.map { entry in
-            let state = entry.state.map { " [\($0)]" } ?? ""
-            let parts = entry.parts.map { Self.label($0) + ($0["text"]?.string ?? "") }
-            return "\n\(entry.speaker)\(state)\n" + parts.joined(separator: "\n")
-        }).joined(separator: "\n")
+        return
+            ([heading]
+            + entries.map { entry in
+                let state = entry.state.map { " [\($0)]" } ?? ""
+                let parts = entry.parts.map { Self.label($0) + ($0["text"]?.string ?? "") }
+                return "\n\(entry.speaker)\(state)\n" + parts.joined(separator: "\n")
+            }).joined(separator: "\n")
     }
 
     /// Reasoning and tools are quoted, what was said stands as it is.
     var markdown: String {
-        (["# " + (title.isEmpty ? id : title)] + entries.map { entry in
-            let state = entry.state.map { " (\($0))" } ?? ""
-            return "## \(entry.speaker)\(state)\n\n" + entry.parts.map(Self.markdown).joined(separator: "\n\n")
-        }).joined(separator: "\n\n")
+        (["# " + (title.isEmpty ? id : title)]
+            + entries.map { entry in
+                let state = entry.state.map { " (\($0))" } ?? ""
+                return "## \(entry.speaker)\(state)\n\n" + entry.parts.map(Self.markdown).joined(separator: "\n\n")
+            }).joined(separator: "\n\n")
     }
 
     private static func markdown(_ part: JSONValue) -> String {
@@ -61,7 +64,8 @@ struct Transcript {
         case "text": ""
         case "reasoning": "(thinking) "
         case let kind:
-            "[\(kind ?? "part")" + ((part["name"] ?? part["title"] ?? part["url"])?.string.map { " " + $0 } ?? "") + "] "
+            "[\(kind ?? "part")" + ((part["name"] ?? part["title"] ?? part["url"])?.string.map { " " + $0 } ?? "")
+                + "] "
         }
     }
 }

@@ -1,5 +1,5 @@
-public import ThroughlineCore
 import Crypto
+public import ThroughlineCore
 
 /// The keys that a server lets in: a name and a SHA-256 hash each. The keys themselves are kept nowhere.
 public struct KeyRing: Sendable {
@@ -62,12 +62,15 @@ public struct KeyRing: Sendable {
 extension KeyRing {
     /// Reads `{"keys": [{"name", "sha256", "created"}]}`; `nil` if the text is not that.
     public init?(json: [UInt8]) {
-        guard let value = try? JSONDocument.parse(json), let keys = value["keys"], keys.kind == .array else { return nil }
+        guard let value = try? JSONDocument.parse(json), let keys = value["keys"], keys.kind == .array else {
+            return nil
+        }
         var entries: [Entry] = []
         for key in keys.elements {
             guard let name = key["name"]?.string, let hash = key["sha256"]?.string.flatMap(Self.bytes), hash.count == 32
             else { return nil }
-            entries.append(Entry(name: name, hash: hash, created: Timestamp(milliseconds: key["created"]?.integer ?? 0)))
+            entries.append(
+                Entry(name: name, hash: hash, created: Timestamp(milliseconds: key["created"]?.integer ?? 0)))
         }
         self.init(entries: entries)
     }

@@ -43,7 +43,8 @@ final class CallerWatch: Sendable {
     }
 
     /// Does something as long as the caller is there; cancels it and throws when not. One at a time.
-    func whilePresent<Value: Sendable>(_ operation: @escaping @Sendable () async throws -> Value) async throws -> Value {
+    func whilePresent<Value: Sendable>(_ operation: @escaping @Sendable () async throws -> Value) async throws -> Value
+    {
         try await withThrowingTaskGroup(of: Value.self) { group in
             group.addTask { try await operation() }
             group.addTask { [self] in

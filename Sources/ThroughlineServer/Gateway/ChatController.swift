@@ -42,7 +42,9 @@ public struct ChatController: Sendable {
             let run = context.parameters.get("run").flatMap({ RunID($0) })
         else { throw Refusal(.idInvalid, "An id is 1 to 128 of the characters A-Z a-z 0-9 . _ : and -.") }
         let stream = RunStream(engine: engine, session: session, run: run)
-        return try await stream.response(after: try Self.cursor(of: request), streaming: true) { gateway.isServing(run) }
+        return try await stream.response(after: try Self.cursor(of: request), streaming: true) {
+            gateway.isServing(run)
+        }
     }
 
     private static func cursor(of request: Request) throws -> FrameCursor? {

@@ -32,7 +32,8 @@ struct PassThrough: Sendable {
             }
             try await writer.finish(nil)
         }
-        return Response(status: .init(code: Int(answer.status.code)), headers: UpstreamClient.fields(of: answer), body: body)
+        return Response(
+            status: .init(code: Int(answer.status.code)), headers: UpstreamClient.fields(of: answer), body: body)
     }
 
     /// The pieces of a body.

@@ -82,7 +82,10 @@ struct RunHolder: Sendable {
             guard Self.outcome(of: error) != .over else { return }
             logger.warning(
                 "a run could not be ended",
-                metadata: ["tl.session.id": "\(handle.session)", "tl.run.id": "\(handle.run)", "tl.code": "\(error.code.rawValue)"])
+                metadata: [
+                    "tl.session.id": "\(handle.session)", "tl.run.id": "\(handle.run)",
+                    "tl.code": "\(error.code.rawValue)",
+                ])
         }
     }
 }

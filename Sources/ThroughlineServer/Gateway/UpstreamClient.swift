@@ -46,7 +46,9 @@ final class UpstreamClient: Sendable {
         for field in request.headers where Self.isForwarded(field.name) {
             call.headers.add(name: field.name.rawName, value: field.value)
         }
-        if let authorization = authorization(of: request) { call.headers.add(name: "Authorization", value: authorization) }
+        if let authorization = authorization(of: request) {
+            call.headers.add(name: "Authorization", value: authorization)
+        }
         if request.method != .get || !request.body.isEmpty { call.body = .bytes(ByteBuffer(bytes: request.body)) }
         return try await client.execute(call, deadline: .distantFuture)
     }
@@ -77,11 +79,15 @@ final class UpstreamClient: Sendable {
     ]
 
     /// What concerns this server only, or is set anew.
-    private static let own: Set<String> = ["authorization", "content-length", "cookie", "expect", "host", "origin", "referer"]
+    private static let own: Set<String> = [
+        "authorization", "content-length", "cookie", "expect", "host", "origin", "referer",
+    ]
 
     /// What an error of a call means. `started`: after the head of the answer.
     static func failure(_ error: any Error, started: Bool) -> RunError {
-        let timeouts: [HTTPClientError] = [.connectTimeout, .readTimeout, .deadlineExceeded, .getConnectionFromPoolTimeout]
+        let timeouts: [HTTPClientError] = [
+            .connectTimeout, .readTimeout, .deadlineExceeded, .getConnectionFromPoolTimeout,
+        ]
         if let error = error as? HTTPClientError, timeouts.contains(error) {
             return RunError(code: "upstream_timeout", message: "The upstream was silent for too long.")
         }
@@ -89,14 +95,16 @@ final class UpstreamClient: Sendable {
             return RunError(code: "upstream_failed", message: "The upstream's stream cannot be read: \(error).")
         }
         if started { return .truncated }
-        return RunError(code: "upstream_failed", message: "The upstream cannot be reached. Is it running, and its address right?")
+        return RunError(
+            code: "upstream_failed", message: "The upstream cannot be reached. Is it running, and its address right?")
     }
 }
 
 extension RunError {
     static let truncated = RunError(
         code: "upstream_truncated", message: "The upstream's answer ended before it was whole.")
-    static let stopping = RunError(code: "server_stopping", message: "The server stopped while the answer was coming in.")
+    static let stopping = RunError(
+        code: "server_stopping", message: "The server stopped while the answer was coming in.")
 }
 
 extension Refusal {

@@ -59,7 +59,8 @@ struct UpstreamRelay: Sendable {
 
     private func outcome(of translator: ChatChunkTranslator) -> RunOutcome {
         if let error = translator.error { return .failed(error, usage: translator.usage) }
-        return translator.isComplete ? .completed(usage: translator.usage) : .failed(.truncated, usage: translator.usage)
+        return translator.isComplete
+            ? .completed(usage: translator.usage) : .failed(.truncated, usage: translator.usage)
     }
 
     // MARK: A body

@@ -107,7 +107,8 @@ struct ChatChoice: Sendable {
         return calls.first { $0.id == id }?.index ?? (calls.map(\.index).max() ?? -1) + 1
     }
 
-    private mutating func take(call value: JSONValue, function: JSONValue?, index: Int, into events: inout [AgentEvent]) {
+    private mutating func take(call value: JSONValue, function: JSONValue?, index: Int, into events: inout [AgentEvent])
+    {
         endProse(into: &events)
         let place = calls.lastIndex { $0.index == index && !$0.isEnded } ?? calls.endIndex
         if place == calls.endIndex { calls.append(again(index)) }
@@ -152,7 +153,8 @@ struct ChatChoice: Sendable {
         return piece
     }
 
-    private static func append(_ text: [UInt8], isMarked: Bool, to piece: inout Piece, into events: inout [AgentEvent]) {
+    private static func append(_ text: [UInt8], isMarked: Bool, to piece: inout Piece, into events: inout [AgentEvent])
+    {
         let text = isMarked || piece.joiner.isWaiting ? piece.joiner.join(text) : text
         for slice in text.pieces(of: largestAppend) {
             events.append(.partAppended(id: piece.id, offset: piece.length, text: Array(slice)))

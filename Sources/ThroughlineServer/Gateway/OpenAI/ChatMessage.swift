@@ -7,7 +7,8 @@ struct ChatMessage: Sendable {
 
     init(_ value: JSONValue) throws(Refusal) {
         guard value.kind == .object, let name = value["role"]?.string, let role = Self.role(name) else {
-            throw Refusal(.fieldInvalid, "Each of `messages` is an object with a `role`: system, user, assistant or tool.")
+            throw Refusal(
+                .fieldInvalid, "Each of `messages` is an object with a `role`: system, user, assistant or tool.")
         }
         self.role = role
         var parts: [InputPart] = []
@@ -82,7 +83,9 @@ struct ChatMessage: Sendable {
         if url.hasPrefix("data:") {
             let type = url.dropFirst(5).prefix { $0 != ";" && $0 != "," }
             head.mediaType = short(String(type))
-            head.title = head.title ?? "\(type.isEmpty ? "file" : short(String(type))), \(url.utf8.count * 3 / 4 / 1_024 + 1) KiB"
+            head.title =
+                head.title
+                ?? "\(type.isEmpty ? "file" : short(String(type))), \(url.utf8.count * 3 / 4 / 1_024 + 1) KiB"
         } else if !url.isEmpty, url.utf8.count <= 8 << 10 {
             head.url = url
         }

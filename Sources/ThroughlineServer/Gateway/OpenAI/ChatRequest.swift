@@ -12,7 +12,9 @@ package struct ChatRequest: Sendable {
     package let parts: [InputPart]
 
     /// - Parameter mint: Makes an id that is new, with a prefix.
-    package init(parsing body: [UInt8], limits: SessionLimits = SessionLimits(), mint: (String) -> String) throws(Refusal) {
+    package init(parsing body: [UInt8], limits: SessionLimits = SessionLimits(), mint: (String) -> String)
+        throws(Refusal)
+    {
         let value: JSONValue
         do { value = try JSONDocument.parse(body) } catch { throw Refusal(error) }
         guard let messages = value["messages"], messages.kind == .array else {
@@ -32,15 +34,18 @@ package struct ChatRequest: Sendable {
         return messages.firstIndex { $0.role != .system } ?? messages.endIndex
     }
 
-    private static func input(_ messages: ArraySlice<ChatMessage>, limits: SessionLimits) throws(Refusal) -> [InputPart] {
+    private static func input(_ messages: ArraySlice<ChatMessage>, limits: SessionLimits) throws(Refusal) -> [InputPart]
+    {
         var parts = messages.flatMap(\.inputParts)
         if parts.count > limits.inputParts { parts = joined(parts) }
         guard !parts.isEmpty else {
-            throw Refusal(.fieldInvalid, "The last of `messages` has to be what a user or a tool says: a session needs an input.")
+            throw Refusal(
+                .fieldInvalid, "The last of `messages` has to be what a user or a tool says: a session needs an input.")
         }
         guard parts.count <= limits.inputParts, parts.reduce(0, { $0 + $1.text.count }) <= limits.inputText else {
             throw Refusal(
-                .tooLarge, "What follows the last answer is over \(limits.inputParts) parts or \(limits.inputText) bytes.")
+                .tooLarge,
+                "What follows the last answer is over \(limits.inputParts) parts or \(limits.inputText) bytes.")
         }
         return parts
     }

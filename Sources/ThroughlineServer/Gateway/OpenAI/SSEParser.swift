@@ -81,7 +81,8 @@ package struct SSEParser: Sendable {
         switch line[..<colon] {
         case let name where name.elementsEqual("data".utf8): try append(value)
         case let name where name.elementsEqual("event".utf8): event = String(decoding: value, as: UTF8.self)
-        case let name where name.elementsEqual("id".utf8) && !value.contains(0): id = String(decoding: value, as: UTF8.self)
+        case let name where name.elementsEqual("id".utf8) && !value.contains(0):
+            id = String(decoding: value, as: UTF8.self)
         default: break  // A comment, `retry`, or a field of a later standard.
         }
     }
