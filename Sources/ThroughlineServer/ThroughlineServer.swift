@@ -79,7 +79,7 @@ public struct ThroughlineServer: Sendable {
     }
 
     private func router(gatekeeper: Gatekeeper, gateway: GatewayService) throws -> Router<BasicRequestContext> {
-        let router = Router(context: BasicRequestContext.self)
+        let router = Router(context: BasicRequestContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: GuardMiddleware(gatekeeper: gatekeeper))
         let fields = RequestFields(
             limits: configuration.limits, decoder: OperationDecoder(limits: configuration.engine.session))

@@ -22,6 +22,11 @@ struct EventController: Sendable {
             let isLive = request.uri.queryParameters["live"] == "stream"
             return try await stream(session, request, as: .lines, isLive: isLive, by: participant)
         }
+        guard accept.isEmpty || accept.contains("*/*") || accept.contains("application/*") || accept.contains("application/json")
+        else {
+            throw Refusal(
+                .formatUnavailable, "Accept application/json, application/x-ndjson or text/event-stream.")
+        }
         return try await page(session, request, by: participant)
     }
 
@@ -30,22 +35,30 @@ struct EventController: Sendable {
             throw Refusal(.fieldInvalid, "A page begins with after. Use SSE, or live=stream with NDJSON, for from.")
         }
         let limit = try fields.integer("limit", request, 1...5_000) ?? 500
-        var page = try await engine.readPage(of: session, after: after, limit: limit, by: participant)
-        if page.events.isEmpty, try isLongPoll(request) {
-            let wait = try fields.integer("wait", request, 0...60) ?? 25
-            let engine = engine
-            let stopping = stopping
-            page = try await request.body.consumeWithCancellationOnInboundClose { _ in
-                let reader = EventReader(engine, session: session)
-                defer { reader.detach() }
-                _ = try await reader.attach(from: .after(after), by: participant)
-                await stopping.whileRunning {
-                    _ = try? await reader.next(after: after, within: .seconds(Int64(wait)))
-                }
-                return try await engine.readPage(of: session, after: after, limit: limit, by: participant)
+        let page = try await engine.readPage(of: session, after: after, limit: limit, by: participant)
+        guard try isLongPoll(request), page.events.isEmpty else { return Response(json: page.encoded) }
+        return try await longPoll(session, request, after: after, limit: limit, by: participant)
+    }
+
+    private func longPoll(
+        _ session: SessionID, _ request: Request, after: SequenceNumber, limit: Int, by participant: Participant
+    ) async throws -> Response {
+        let wait = try fields.integer("wait", request, 0...60) ?? 25
+        let engine = engine
+        let stopping = stopping
+        let page = try await request.body.consumeWithCancellationOnInboundClose { _ in
+            let reader = EventReader(engine, session: session)
+            defer { reader.detach() }
+            _ = try await reader.attach(from: .after(after), by: participant)
+            await stopping.whileRunning {
+                _ = try? await reader.next(after: after, within: .seconds(Int64(wait)))
             }
+            return try await engine.readPage(of: session, after: after, limit: limit, by: participant)
         }
-        return Response(json: page.encoded)
+        var response = Response(json: page.encoded)
+        // Watching for the reader to leave has used the connection up.
+        response.headers[.connection] = "close"
+        return response
     }
 
     private func isLongPoll(_ request: Request) throws -> Bool {

@@ -14,12 +14,12 @@ struct EventStream: Sendable {
             case .serverSentEvents:
                 [
                     .contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-cache, no-transform",
-                    .xAccelBuffering: "no",
+                    .xAccelBuffering: "no", .connection: "close",
                 ]
             case .lines:
                 [
                     .contentType: "application/x-ndjson", .cacheControl: "no-cache, no-transform",
-                    .xAccelBuffering: "no",
+                    .xAccelBuffering: "no", .connection: "close",
                 ]
             }
         }

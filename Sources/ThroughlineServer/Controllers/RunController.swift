@@ -21,8 +21,10 @@ struct RunController: Sendable {
         let answer = try await request.body.consumeWithCancellationOnInboundClose { _ in
             try await take(work, agent, wait: wait, lease: lease, by: participant)
         }
-        guard let answer else { return Response(status: .noContent) }
-        return Response(json: answer.body)
+        var response = answer.map { Response(json: $0.body) } ?? Response(status: .noContent)
+        // Watching for the agent to leave has used the connection up.
+        response.headers[.connection] = "close"
+        return response
     }
 
     private func waitSeconds(_ body: JSONValue) throws -> Int64 {

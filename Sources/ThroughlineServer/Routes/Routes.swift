@@ -1,4 +1,6 @@
+import HTTPTypes
 import Hummingbird
+import ThroughlineCore
 
 /// Every route: verb, path and handler.
 struct Routes: Sendable {
@@ -11,6 +13,8 @@ struct Routes: Sendable {
     let page: PageController
 
     func add(to router: Router<BasicRequestContext>) {
+        let router = RouteTable(router: router)
+        defer { router.refuseOtherMethods() }
         router.get("/health", use: status.health)
         router.get("/ready", use: status.ready)
         router.get("/metrics", use: status.metrics)
@@ -43,5 +47,42 @@ struct Routes: Sendable {
         router.get("/index.html", use: page.show)
         router.get("/client/**", use: page.show)
         router.get("/page/**", use: page.show)
+    }
+}
+
+/// Adds routes, and answers 405 for the methods that a path does not take.
+private final class RouteTable {
+    typealias Handler = @Sendable (Request, BasicRequestContext) async throws -> Response
+
+    private static let known: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete]
+    private let router: Router<BasicRequestContext>
+    private var methods: [String: Set<HTTPRequest.Method>] = [:]
+
+    init(router: Router<BasicRequestContext>) { self.router = router }
+
+    func get(_ path: String, use handler: @escaping Handler) { add(.get, path, handler) }
+    func post(_ path: String, use handler: @escaping Handler) { add(.post, path, handler) }
+    func put(_ path: String, use handler: @escaping Handler) { add(.put, path, handler) }
+    func patch(_ path: String, use handler: @escaping Handler) { add(.patch, path, handler) }
+    func delete(_ path: String, use handler: @escaping Handler) { add(.delete, path, handler) }
+
+    private func add(_ method: HTTPRequest.Method, _ path: String, _ handler: @escaping Handler) {
+        methods[path, default: []].insert(method)
+        router.on(RouterPath(path), method: method, use: handler)
+    }
+
+    func refuseOtherMethods() {
+        for (path, taken) in methods {
+            let allowed = taken.map(\.rawValue).sorted().joined(separator: ", ")
+            // HEAD comes with GET.
+            for method in Self.known where !taken.contains(method) && !(method == .head && taken.contains(.get)) {
+                router.on(RouterPath(path), method: method) { _, _ -> Response in
+                    var response = Response(
+                        refusal: Refusal(.methodNotAllowed, "This path takes \(allowed)."))
+                    response.headers[.allow] = allowed
+                    return response
+                }
+            }
+        }
     }
 }

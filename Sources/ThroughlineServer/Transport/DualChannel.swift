@@ -13,9 +13,13 @@ import NIOWebSocket
 /// The first head of a connection decides. A WebSocket becomes a plain handler on its event loop, with no task; anything else
 /// gets Hummingbird's own HTTP pipeline. An upgrade works only as the first request of a connection (swift-nio issue 680).
 struct DualChannel: HTTPChannelHandler {
+    typealias HTTP = NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
+
     struct Value: ServerChildChannelValue {
         let channel: any Channel
-        let http: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>?
+        /// Known after the first head; `nil` for a WebSocket. A channel reads only once it is set up, so this cannot be waited
+        /// for there.
+        let http: EventLoopFuture<HTTP?>
     }
 
     let responder: HTTPChannelHandler.Responder
@@ -23,7 +27,7 @@ struct DualChannel: HTTPChannelHandler {
     let upgrader: @Sendable () -> NIOWebSocketServerUpgrader
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
-        let promise = channel.eventLoop.makePromise(of: Value.self)
+        let promise = channel.eventLoop.makePromise(of: HTTP?.self)
         let limits = limits
         let upgrader = upgrader
         let prepared = channel.eventLoop.makeCompletedFuture {
@@ -52,11 +56,13 @@ struct DualChannel: HTTPChannelHandler {
             try channel.pipeline.syncOperations.addHandler(first)
         }
         prepared.whenFailure { promise.fail($0) }
-        return promise.futureResult
+        return prepared.map { Value(channel: channel, http: promise.futureResult) }
     }
 
     func handle(value: Value, logger: Logger) async {
-        if let http = value.http { await handleHTTP(asyncChannel: http, logger: logger) }
+        // A connection that ends before its first head has nothing to be handled.
+        guard let http = try? await value.http.get() else { return }
+        await CallerWatch.$connection.withValue(value.channel) { await handleHTTP(asyncChannel: http, logger: logger) }
     }
 }
 
@@ -65,14 +71,14 @@ private final class FirstRequestHandler: ChannelInboundHandler, RemovableChannel
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
 
-    private var promise: EventLoopPromise<DualChannel.Value>?
+    private var promise: EventLoopPromise<DualChannel.HTTP?>?
     private let plain: PlainWriter
     private let limits: TransportLimits
     private let logger: Logger
     private var deadline: Scheduled<Void>?
 
     init(
-        promise: EventLoopPromise<DualChannel.Value>, plain: PlainWriter, limits: TransportLimits, logger: Logger
+        promise: EventLoopPromise<DualChannel.HTTP?>, plain: PlainWriter, limits: TransportLimits, logger: Logger
     ) {
         self.promise = promise
         self.plain = plain
@@ -86,7 +92,7 @@ private final class FirstRequestHandler: ChannelInboundHandler, RemovableChannel
     }
 
     func upgraded(_ channel: any Channel) {
-        finish { .success(DualChannel.Value(channel: channel, http: nil)) }
+        finish { .success(nil) }
         channel.pipeline.syncOperations.removeHandler(self, promise: nil)
     }
 
@@ -99,10 +105,9 @@ private final class FirstRequestHandler: ChannelInboundHandler, RemovableChannel
                 try pipeline.addHandler(
                     HTTPConnectionStateHandler(
                         idleTimeout: .nanoseconds(limits.idleTime.nanoseconds), logger: logger))
-                let http = try NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>(
+                return try DualChannel.HTTP(
                     wrappingChannelSynchronously: context.channel,
                     configuration: .init(isOutboundHalfClosureEnabled: true))
-                return DualChannel.Value(channel: context.channel, http: http)
             }
         }
         context.fireChannelRead(data)
@@ -111,6 +116,8 @@ private final class FirstRequestHandler: ChannelInboundHandler, RemovableChannel
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard promise != nil else { return context.fireErrorCaught(error) }
+        // A refused upgrade is an ordinary request: its head comes next.
+        if error is NIOWebSocketUpgradeError || error is HTTPServerUpgradeErrors { return }
         finish { .failure(error) }
         guard error is HTTPParserError else { return context.close(promise: nil) }
         plain.writeAndFlush(ByteBuffer(string: "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"))
@@ -127,7 +134,7 @@ private final class FirstRequestHandler: ChannelInboundHandler, RemovableChannel
         context.fireChannelInactive()
     }
 
-    private func finish(_ result: () -> Result<DualChannel.Value, any Error>) {
+    private func finish(_ result: () -> Result<DualChannel.HTTP?, any Error>) {
         guard let promise else { return }
         self.promise = nil
         deadline?.cancel()

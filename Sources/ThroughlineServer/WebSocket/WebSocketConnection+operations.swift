@@ -39,10 +39,17 @@ extension WebSocketConnection {
         case "create" where frame["session"] == nil:
             let id = SessionID(unchecked: engine.randomID("s-"))
             submit(try decoder.create(frame), on: id, by: try identity(frame, nil), re: re)
-        default:
+        case _ where Self.sessionOperations.contains(op):
             try perform(op, on: try decoder.requiredID(frame, "session"), frame, re: re)
+        default:
+            throw Refusal(.operationUnknown, "There is no such op. docs/protocol.md lists them.")
         }
     }
+
+    private static let sessionOperations: Set<String> = [
+        "write", "attach", "detach", "create", "update", "erase", "get", "events", "input", "input.update",
+        "input.withdraw", "command", "run", "heartbeat", "end",
+    ]
 
     private func perform(_ op: String, on session: SessionID, _ frame: JSONValue, re: [UInt8]?) throws(Refusal) {
         let by = try identity(frame, session)
@@ -72,8 +79,7 @@ extension WebSocketConnection {
         case "end":
             let run: RunID = try decoder.requiredID(frame, "run")
             submit(try decoder.endRun(run, token: try lease(frame), frame), on: session, by: by, re: re)
-        default:
-            throw Refusal(.operationUnknown, "There is no such op. docs/protocol.md lists them.")
+        default: preconditionFailure("an operation without a handler: \(op)")
         }
     }
 

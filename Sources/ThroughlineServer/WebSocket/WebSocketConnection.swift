@@ -94,8 +94,9 @@ final class WebSocketConnection: @unchecked Sendable {
         } catch {
             switch error {
             case .invalidUTF8: output?.close(1007, "The text is not UTF-8.")
-            case .invalid: breakOff(Refusal(error))
-            case .loneSurrogate, .tooDeep, .tooLarge: sendError(Refusal(error), re: nil)
+            case .invalid, .tooDeep, .tooLarge: breakOff(Refusal(error))
+            // Browsers make such text of what people paste: no reason to lose the socket.
+            case .loneSurrogate: sendError(Refusal(error), re: nil)
             }
         }
     }
