@@ -182,7 +182,7 @@ def test_keys_let_in_who_has_one_and_nobody_else(start, tmp_path):
     assert throughline("key", "revoke", "laptop", "--keys", str(file)).returncode == 0
     server.terminate()
     server.start()
-    assert api.get("/v1/sessions", headers=right).code == "key_invalid"
+    assert Api(server.port).get("/v1/sessions", headers=right).code == "key_invalid"
 
 
 def test_a_second_server_on_the_same_data_is_refused(server):
