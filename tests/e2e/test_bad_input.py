@@ -27,7 +27,7 @@ def deep(levels):
 HTTP = [
     ("malformed JSON", "POST", INPUTS, b'{"parts": [', {}, 400, "json_invalid"),
     ("no JSON at all", "POST", INPUTS, b"hello", {}, 400, "json_invalid"),
-    ("empty body", "POST", INPUTS, b"", {}, 400, "json_invalid"),
+    ("empty body", "POST", INPUTS, b"", {}, 400, "field_missing"),
     ("an array for an object", "POST", INPUTS, b"[]", {}, 400, None),
     ("trailing bytes", "POST", INPUTS, b'{"parts":[]} x', {}, 400, "json_invalid"),
     ("not a number", "PUT", SESSION, b'{"metadata":{"a":NaN}}', {}, 400, "json_invalid"),
@@ -75,7 +75,7 @@ HTTP = [
     ("a broken participant", "POST", INPUTS, text("x"), {"Throughline-Participant": "a b; role="}, 400, None),
     ("another host's name", "GET", SESSION, None, {"Host": "evil.example"}, 403, "host_refused"),
     ("another origin", "POST", INPUTS, text("x"), {"Origin": "http://evil.example"}, 403, "origin_refused"),
-    ("an audience", "POST", SESSION + "/runs", {"agent": "bot", "audience": "operators"}, {}, 400, None),
+    ("an audience", "POST", INPUTS, {"parts": [{"kind": "text", "text": "x", "audience": "operators"}]}, {}, 400, None),
     ("a lease too short", "POST", SESSION + "/runs", {"agent": "bot", "lease": {"milliseconds": 1}}, {}, 400, "field_invalid"),
     ("a parent that is not there", "POST", SESSION + "/runs", {"agent": "bot", "parent": "nobody"}, {}, 404, "run_not_found"),
 ]
@@ -302,7 +302,8 @@ def everything_bad(port):
         with connect(f"ws://127.0.0.1:{port}/v1/connect", subprotocols=["throughline.v1"]) as socket:
             socket.send(json.dumps(frame))
             socket.recv(5)
-            socket.send("not JSON")
+    with connect(f"ws://127.0.0.1:{port}/v1/connect", subprotocols=["throughline.v1"]) as socket:
+        socket.send("not JSON")
 
 
 def test_bad_input_leaves_nothing_behind(api, place):

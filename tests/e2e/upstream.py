@@ -144,6 +144,8 @@ class Upstream:
             elif step["end"] == "eof":
                 handler.wfile.write(b"0\r\n\r\n")
             else:
+                # What has just been sent would be thrown away by a reset that follows at once.
+                self.wait(handler, step.get("delay", 0) * self.speed)
                 if step["end"] == "reset":
                     handler.connection.setsockopt(
                         socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
