@@ -93,7 +93,15 @@ let package = Package(
         .testTarget(name: "CoreTests", dependencies: ["ThroughlineCore", "ThroughlineTestKit"], swiftSettings: settings),
         .testTarget(
             name: "StorageTests", dependencies: ["ThroughlineStorage", "ThroughlineTestKit"], swiftSettings: settings),
-        .testTarget(name: "EngineTests", dependencies: ["ThroughlineEngine", "ThroughlineTestKit"], swiftSettings: settings),
+        .testTarget(
+            name: "EngineTests",
+            dependencies: [
+                "ThroughlineEngine", "ThroughlineTestKit",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: settings),
         .testTarget(
             name: "ServerTests",
             dependencies: [

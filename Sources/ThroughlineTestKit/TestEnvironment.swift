@@ -1,5 +1,5 @@
 import Synchronization
-public import ThroughlineCore
+import ThroughlineCore
 public import ThroughlineEngine
 
 /// Time that stands still until a test moves it, and random numbers from a seed.

@@ -18,6 +18,18 @@ public enum Operation: Sendable {
         public var parent: RunID?
         public var inputs: [InputID]
         public var leaseMilliseconds: Int64
+
+        public init(
+            id: RunID?, agent: AgentName, label: String? = nil, parent: RunID? = nil, inputs: [InputID] = [],
+            leaseMilliseconds: Int64
+        ) {
+            self.id = id
+            self.agent = agent
+            self.label = label
+            self.parent = parent
+            self.inputs = inputs
+            self.leaseMilliseconds = leaseMilliseconds
+        }
     }
 
     public struct Write: Sendable {

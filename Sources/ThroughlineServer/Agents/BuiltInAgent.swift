@@ -65,7 +65,7 @@ enum BuiltInAgents {
             let answerer = UpstreamAgent(model: model, client: client)
             return [BuiltInAgent(engine: engine, answerer: answerer, logger: logger) { await client.shutdown() }]
         }
-        guard configuration.hasDemoAgent else { return [] }
+        guard configuration.isDevelopment, configuration.hasDemoAgent else { return [] }
         return [BuiltInAgent(engine: engine, answerer: DemoAgent(), logger: logger)]
     }
 }

@@ -46,7 +46,7 @@ struct EventController: Sendable {
         let wait = try fields.integer("wait", request, 0...60) ?? 25
         let engine = engine
         let stopping = stopping
-        let page = try await request.body.consumeWithCancellationOnInboundClose { _ in
+        let page = try await CallerWatch().whilePresent {
             let reader = EventReader(engine, session: session)
             defer { reader.detach() }
             _ = try await reader.attach(from: .after(after), by: participant)
@@ -55,10 +55,7 @@ struct EventController: Sendable {
             }
             return try await engine.readPage(of: session, after: after, limit: limit, by: participant)
         }
-        var response = Response(json: page.encoded)
-        // Watching for the reader to leave has used the connection up.
-        response.headers[.connection] = "close"
-        return response
+        return Response(json: page.encoded)
     }
 
     private func isLongPoll(_ request: Request) throws -> Bool {
@@ -88,12 +85,11 @@ struct EventController: Sendable {
         let stream = EventStream(
             reader: reader, attachment: attachment, form: form, isLive: isLive, keepAlive: fields.limits.keepAlive,
             stopping: stopping)
+        let watch = CallerWatch()
         return Response(
             status: .ok, headers: form.headers,
             body: .init { writer in
-                try await request.body.consumeWithCancellationOnInboundClose { _ in
-                    try await stream.write(to: &writer)
-                }
+                try await stream.write(to: &writer, watching: watch)
                 try await writer.finish(nil)
             })
     }

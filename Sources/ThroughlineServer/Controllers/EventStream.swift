@@ -14,12 +14,12 @@ struct EventStream: Sendable {
             case .serverSentEvents:
                 [
                     .contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-cache, no-transform",
-                    .xAccelBuffering: "no", .connection: "close",
+                    .xAccelBuffering: "no",
                 ]
             case .lines:
                 [
                     .contentType: "application/x-ndjson", .cacheControl: "no-cache, no-transform",
-                    .xAccelBuffering: "no", .connection: "close",
+                    .xAccelBuffering: "no",
                 ]
             }
         }
@@ -32,7 +32,7 @@ struct EventStream: Sendable {
     let keepAlive: TimeAmount
     let stopping: StopSignal
 
-    func write(to writer: inout any ResponseBodyWriter) async throws {
+    func write(to writer: inout any ResponseBodyWriter, watching watch: CallerWatch) async throws {
         defer { reader.detach() }
         if form == .serverSentEvents { try await writer.write(ByteBuffer(string: "retry: 1000\n: ok\n\n")) }
         if let snapshot = attachment.snapshot { try await writer.write(encode(snapshot: snapshot)) }
@@ -47,7 +47,9 @@ struct EventStream: Sendable {
             }
             do {
                 let after = position
-                let next = try await stopping.whileRunning { try await reader.next(after: after, within: keepAlive) }
+                let next = try await stopping.whileRunning {
+                    try await watch.whilePresent { try await reader.next(after: after, within: keepAlive) }
+                }
                 guard let next else { return try await sayGoodbye(&writer) }
                 if let slice = next {
                     try await writer.write(encode(slice))

@@ -18,13 +18,10 @@ struct RunController: Sendable {
         let lease = try fields.decoder.lease(body)
         let wait = try waitSeconds(body)
         // An agent that has gone away must not be given an input.
-        let answer = try await request.body.consumeWithCancellationOnInboundClose { _ in
+        let answer = try await CallerWatch().whilePresent {
             try await take(work, agent, wait: wait, lease: lease, by: participant)
         }
-        var response = answer.map { Response(json: $0.body) } ?? Response(status: .noContent)
-        // Watching for the agent to leave has used the connection up.
-        response.headers[.connection] = "close"
-        return response
+        return answer.map { Response(json: $0.body) } ?? Response(status: .noContent)
     }
 
     private func waitSeconds(_ body: JSONValue) throws -> Int64 {

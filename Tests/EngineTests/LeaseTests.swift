@@ -1,0 +1,131 @@
+import NIOCore
+import Testing
+import ThroughlineCore
+import ThroughlineEngine
+import ThroughlineTestKit
+
+@Suite(.timeLimit(.minutes(1))) struct `Leases and commands` {
+    @Test func `a silent agent's run is lost when its lease is over, and not before`() async throws {
+        let bench = try EngineBench(store: InMemoryLogStore())
+        try await bench.create()
+        let run = try await bench.start("r", milliseconds: 2_000)
+        for _ in 0..<5 {
+            bench.environment.advance(milliseconds: 1_500)
+            try await bench.engine.renew(run)
+        }
+        try await Task.sleep(for: .milliseconds(30))
+        #expect(try await bench.engine.run(run.run, in: bench.session)?.state == .active)
+        bench.environment.advance(milliseconds: 2_001)
+        try await bench.eventually("the loss") { try await bench.engine.run(run.run, in: bench.session)?.state == .lost }
+        await #expect(throws: Refusal.self) { try await bench.engine.write([], to: run) }
+    }
+
+    @Test func `after a restart every lease runs anew in full`() async throws {
+        let store = InMemoryLogStore()
+        let before = try EngineBench(store: store)
+        try await before.create()
+        let run = try await before.start("r", milliseconds: 2_000)
+        before.engine.stopTaking()
+        let bench = try EngineBench(store: store, seed: 2)
+        bench.environment.advance(milliseconds: 1_900)
+        try await Task.sleep(for: .milliseconds(30))
+        try await bench.engine.write([.messageStarted(id: MessageID("m")!)], to: run)
+        bench.environment.advance(milliseconds: 2_001)
+        try await bench.eventually("the loss") { try await bench.engine.run(run.run, in: bench.session)?.state == .lost }
+    }
+
+    @Test func `a command is applied when its holder was told`() async throws {
+        let bench = try EngineBench(store: InMemoryLogStore())
+        try await bench.create()
+        let told = Pending<RunID>()
+        let holder = HolderConnection(mailbox: Mailbox(loop: nil)) { _, run, refusal in
+            if refusal.code == .runCancelled { told.set(.success(run)) }
+        }
+        let run = try await bench.start("r")
+        let beat = Pending<Answer>()
+        bench.engine.perform(
+            .heartbeat(run: run.run, token: run.token), on: bench.session, by: bench.ada, holder: holder
+        ) { beat.set($0) }
+        _ = try await bench.cancelAll("c")
+        try await bench.eventually("the word to the holder") { told.isDone }
+        try await bench.eventually("the end of the command") { try await bench.history().last == "command.applied" }
+    }
+
+    @Test func `a command is applied when the lease of a holder nobody can reach is over`() async throws {
+        let store = InMemoryLogStore()
+        let before = try EngineBench(store: store)
+        try await before.create()
+        _ = try await before.start("r", milliseconds: 2_000)
+        _ = try await before.cancelAll("c")
+        before.engine.stopTaking()
+        let bench = try EngineBench(store: store, seed: 2)
+        _ = try await bench.snapshot()
+        try await Task.sleep(for: .milliseconds(30))
+        #expect(try await bench.history().last == "run.ended")
+        bench.environment.advance(milliseconds: 2_001)
+        try await bench.eventually("the end of the command") { try await bench.history().last == "command.applied" }
+    }
+
+    @Test func `work waits for an input, comes once, and the same id gives the same run`() async throws {
+        let bench = try EngineBench(store: InMemoryLogStore())
+        try await bench.create()
+        let answers = (0..<3).map { _ in Pending<WorkAnswer?>() }
+        for (index, answer) in answers.enumerated() {
+            bench.engine.takeWork(
+                WorkID("w\(index)")!, agent: AgentName("bot")!, wait: .seconds(30), leaseMilliseconds: 5_000, by: bench.ada
+            ) { answer.set($0) }
+        }
+        _ = try await bench.input("i1")
+        try await bench.eventually("a claim") { answers.contains { $0.isDone } }
+        #expect(answers.filter(\.isDone).count == 1)
+        let winner = try #require(answers.firstIndex { $0.isDone })
+        let work = try #require(try answers[winner].result?.get())
+        let again = Pending<WorkAnswer?>()
+        bench.engine.takeWork(
+            WorkID("w\(winner)")!, agent: AgentName("bot")!, wait: .seconds(30), leaseMilliseconds: 5_000, by: bench.ada
+        ) { again.set($0) }
+        try await bench.eventually("the same claim") { again.isDone }
+        let same = try #require(try again.result?.get())
+        #expect(same.run == work.run && same.token == work.token)
+        bench.engine.dismissWaiters()
+    }
+
+    @Test func `an agent that went away is given nothing`() async throws {
+        let bench = try EngineBench(store: InMemoryLogStore())
+        try await bench.create()
+        let gone = Pending<WorkAnswer?>()
+        let leave = bench.engine.takeWork(
+            WorkID("w")!, agent: AgentName("bot")!, wait: .seconds(30), leaseMilliseconds: 5_000, by: bench.ada
+        ) { gone.set($0) }
+        leave()
+        _ = try await bench.input("i")
+        #expect(try gone.result?.get() == nil)
+        let work = try await bench.engine.takeWork(
+            agent: AgentName("bot")!, work: WorkID("w2")!, wait: 5, leaseMilliseconds: 5_000)
+        #expect(work?.input.id == InputID("i"))
+    }
+
+    @Test func `an input for one agent is not given to another`() async throws {
+        let bench = try EngineBench(store: InMemoryLogStore())
+        try await bench.create()
+        _ = try await bench.input("i", agent: "other")
+        let none = try await bench.engine.takeWork(
+            agent: AgentName("bot")!, work: WorkID("w")!, wait: 0, leaseMilliseconds: 5_000)
+        #expect(none == nil)
+        let work = try await bench.engine.takeWork(
+            agent: AgentName("other")!, work: WorkID("w2")!, wait: 5, leaseMilliseconds: 5_000)
+        #expect(work?.input.id == InputID("i"))
+    }
+
+    @Test func `an observer may only read`() async throws {
+        let bench = try EngineBench(store: InMemoryLogStore())
+        try await bench.create()
+        let watcher = Participant(id: "eve", role: .observer)
+        let refused = Pending<Answer>()
+        bench.engine.perform(
+            .addInput(id: nil, parts: [InputPart(text: "x")], agent: nil), on: bench.session, by: watcher
+        ) { refused.set($0) }
+        #expect(refused.code == .notAllowed)
+        #expect(try await bench.engine.readPage(of: bench.session, after: .zero, limit: 1, by: watcher).events.count == 1)
+    }
+}
