@@ -16,15 +16,13 @@ struct PageController: Sendable {
 
     /// Reads the files that came with the server.
     init() throws {
-        guard let root = Bundle.module.resourceURL?.appendingPathComponent("Resources") else {
-            throw CocoaError(.fileNoSuchFile)
-        }
+        let root = Bundle.module.bundleURL.appendingPathComponent("Resources")
         var files: [String: File] = [:]
-        let prefix = root.resolvingSymlinksInPath().path
-        for case let url as URL in FileManager.default.enumerator(at: root, includingPropertiesForKeys: nil) ?? .init() {
-            guard let type = Self.types[url.pathExtension], let data = try? Data(contentsOf: url) else { continue }
-            let path = String(url.resolvingSymlinksInPath().path.dropFirst(prefix.count))
-            files[path] = File(bytes: ByteBuffer(bytes: data), type: type, tag: Self.tag(of: data))
+        for path in try FileManager.default.subpathsOfDirectory(atPath: root.path) {
+            let url = root.appendingPathComponent(path)
+            guard let type = Self.types[url.pathExtension] else { continue }
+            let data = try Data(contentsOf: url)
+            files["/" + path] = File(bytes: ByteBuffer(bytes: data), type: type, tag: Self.tag(of: data))
         }
         files["/"] = files["/index.html"]
         self.files = files
