@@ -22,8 +22,8 @@ private struct Drive {
             case 1: try claim()
             case 2: try start(name("r"), agent: random.pick(["bot", "sub"]), parent: random.chance(2) ? some(runs) : nil)
             case 3...7: try write()
-            case 8: if let run = some(runs) { _ = try scene.end(run, random.pick([.completed, .failed])) }
-            case 9: try cancel()
+            case 8: if random.chance(4), let run = some(runs) { _ = try scene.end(run, random.pick([.completed, .failed])) }
+            case 9: if random.chance(3) { try cancel() }
             case 10:
                 let states = scene.machine.allInputs.filter { $0.state == .queued }
                 if let input = states.randomElement(using: &random) {
