@@ -1,5 +1,6 @@
 import DequeModule
 import Logging
+import NIOCore
 import Synchronization
 import ThroughlineCore
 
@@ -190,20 +191,23 @@ extension Engine {
         wake(groups)
         if case .failed(let reason) = error { return storeFailed(reason) }
         logger.warning("an append was refused", metadata: ["tl.session.id": "\(live.id)", "tl.reason": "\(error)"])
-        // Runs go on and inputs still wait: the session has to be watched again.
-        lookUp(live.id) { [self] result in
+        timers.scheduleTask(in: .seconds(1)) { [weak self] in self?.watchAgain(live.id) }
+    }
+
+    /// Runs of a session whose append failed go on, and its inputs still wait. Not at once: a full disk stays full for a while.
+    private func watchAgain(_ id: SessionID) {
+        lookUp(id) { [self] result in
             guard case .success(let live) = result else { return }
             let summary = live.state.withLock { $0.machine.summary }
-            desk.update(live.id, claimable: summary.claimable, works: summary.works)
+            desk.update(id, claimable: summary.claimable, works: summary.works)
             matchWork()
         }
     }
 
     func wake(_ groups: [ReaderGroup]) {
         for group in groups {
-            postman.post(to: group.mailbox) { for reader in group.readers.values { reader.wake() } }
+            deliver(to: group.mailbox) { for reader in group.readers.values { reader.wake() } }
         }
-        if !postman.isCommitting { postman.flush() }
     }
 
     private func wakeAll(of live: LiveSession) {

@@ -13,7 +13,7 @@ public struct EngineConfiguration: Sendable {
     /// A session that nobody has touched for so long leaves memory.
     public var idleMilliseconds: Int64 = 120_000
     /// How often leases are looked at.
-    public var tick = TimeAmount.milliseconds(50)
+    public var tick = TimeAmount.milliseconds(200)
     /// Threads that read from the store.
     public var readerThreads = 4
     public var maximumWorkWaiters = 10_000

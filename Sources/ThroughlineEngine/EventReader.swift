@@ -84,6 +84,8 @@ public final class EventReader: Sendable {
     }
 
     public func detach() { engine.detach(subscription) }
+
+    deinit { detach() }
 }
 
 /// Wakes one waiting task; a signal raised meanwhile is not lost.

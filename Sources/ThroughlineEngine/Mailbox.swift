@@ -53,7 +53,13 @@ final class Postman: Sendable {
     /// Says that this thread runs the completions of a commit, until ``flush()``.
     func beginCommit() { committer.store(Self.thisThread, ordering: .relaxed) }
 
-    private static var thisThread: UInt { UInt(bitPattern: pthread_self().hashValue) | 1 }
+    private static var thisThread: UInt {
+        #if canImport(Glibc)
+        UInt(pthread_self())
+        #else
+        UInt(bitPattern: pthread_self())
+        #endif
+    }
 
     func post(to mailbox: Mailbox, _ work: @escaping @Sendable () -> Void) {
         if mailbox.post(work) { waiting.withLock { $0.append(mailbox) } }

@@ -26,6 +26,8 @@ final class WorkDesk: Sendable {
         var waiters: Deque<Waiter> = []
         /// Work ids whose claim is being decided, with those who asked again meanwhile.
         var claiming: [WorkID: [Completion]] = [:]
+        /// Of those, the ones whose agent waits no longer.
+        var late: Set<WorkID> = []
         var claimed: [WorkID: (session: SessionID, run: RunID)] = [:]
         var worksOfSession: [SessionID: [WorkID]] = [:]
     }
@@ -92,8 +94,10 @@ final class WorkDesk: Sendable {
         }
     }
 
-    /// The claim came to nothing: the agent waits on, before all others.
+    /// The claim came to nothing: the agent waits on, before all others, if it still waits.
     func putBack(_ waiter: Waiter) {
+        let isLate = state.withLock { $0.late.remove(waiter.work) != nil }
+        if isLate { return finish(waiter, .success(nil), claimed: nil) }
         state.withLock { state in
             let others = state.claiming.removeValue(forKey: waiter.work) ?? []
             var waiter = waiter
@@ -111,6 +115,7 @@ final class WorkDesk: Sendable {
     func finish(_ waiter: Waiter, _ result: Result<WorkAnswer?, Refusal>, claimed: (SessionID, RunID)?) {
         let others = state.withLock { state in
             if let claimed { state.claimed[waiter.work] = claimed }
+            state.late.remove(waiter.work)
             return state.claiming.removeValue(forKey: waiter.work) ?? []
         }
         waiter.completion(result)
@@ -120,7 +125,10 @@ final class WorkDesk: Sendable {
     /// The agent waits no longer, if it still does.
     func cancel(_ work: WorkID) {
         let completion: Completion? = state.withLock { state in
-            guard let index = state.waiters.firstIndex(where: { $0.work == work }) else { return nil }
+            guard let index = state.waiters.firstIndex(where: { $0.work == work }) else {
+                if state.claiming[work] != nil { state.late.insert(work) }
+                return nil
+            }
             return state.waiters.remove(at: index).completion
         }
         completion?(.success(nil))

@@ -49,6 +49,7 @@ public struct TransportLimits: Sendable {
     public var silence = TimeAmount.seconds(60)
     /// Requests of one WebSocket whose answers are not durable yet. Above, no more are read.
     public var pendingRequests = 1_024
+    public var pendingBytes = 4 << 20
     public var attachments = 1_000
     /// Bytes that wait for a slow WebSocket; above, nothing more is taken for it.
     public var outboundBytes = 64 << 10

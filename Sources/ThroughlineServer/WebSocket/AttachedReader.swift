@@ -6,7 +6,8 @@ import ThroughlineEngine
 ///
 /// `@unchecked Sendable`: used on the connection's loop only.
 final class AttachedReader: @unchecked Sendable {
-    private unowned let connection: WebSocketConnection
+    private weak var connection: WebSocketConnection?
+    private let mailbox: Mailbox
     private let session: SessionID
     private let engine: Engine
     private var subscription: Subscription?
@@ -17,6 +18,7 @@ final class AttachedReader: @unchecked Sendable {
     init(_ session: SessionID, on connection: WebSocketConnection) {
         self.session = session
         self.connection = connection
+        mailbox = connection.mailbox
         engine = connection.engine
     }
 
@@ -24,9 +26,13 @@ final class AttachedReader: @unchecked Sendable {
         from start: ReadStart, by participant: Participant,
         then completion: @escaping @Sendable (Result<Attachment, Refusal>) -> Void
     ) {
-        let subscription = Subscription(session: session, mailbox: connection.mailbox) { [weak self] in self?.woken() }
+        let subscription = Subscription(session: session, mailbox: mailbox) { [weak self] in self?.woken() }
         self.subscription = subscription
-        engine.attach(subscription, from: start, by: participant, then: completion)
+        engine.attach(subscription, from: start, by: participant) { [self] result in
+            completion(result)
+            // Who detached meanwhile was not registered yet then.
+            engine.deliver(to: mailbox) { if self.subscription == nil { self.engine.detach(subscription) } }
+        }
     }
 
     /// The attachment was answered: events may flow.
@@ -44,12 +50,12 @@ final class AttachedReader: @unchecked Sendable {
 
     private func woken() {
         pull()
-        connection.output?.flushIfNeeded()
+        connection?.output?.flushIfNeeded()
     }
 
     /// Writes what there is, as long as the socket takes it.
     func pull() {
-        guard isAttached, !isReading, let subscription, let output = connection.output else { return }
+        guard isAttached, !isReading, let subscription, let output = connection?.output else { return }
         while output.isWritable {
             switch engine.pull(subscription, after: position) {
             case .slice(let slice): write(slice, to: output)
@@ -73,7 +79,7 @@ final class AttachedReader: @unchecked Sendable {
             self.isReading = false
             switch result {
             case .success(let slice) where slice.last > self.position:
-                if let output = self.connection.output { self.write(slice, to: output) }
+                if let output = self.connection?.output { self.write(slice, to: output) }
             case .success: break
             case .failure(let refusal): return self.end(refusal)
             }
@@ -83,6 +89,7 @@ final class AttachedReader: @unchecked Sendable {
 
     private func end(_ refusal: Refusal) {
         detach()
+        guard let connection else { return }
         connection.readers[session] = nil
         connection.send {
             $0.field("session", session.value)

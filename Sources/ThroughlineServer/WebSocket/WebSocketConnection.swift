@@ -19,6 +19,9 @@ final class WebSocketConnection: @unchecked Sendable {
     var keyName: String?
     var isAdmitted = false
     private(set) var pending = 0
+    private var pendingBytes = 0
+    /// The size of the message at hand.
+    private var messageBytes = 0
     /// Work that this connection waits for, and how to leave.
     var waits: [Int: @Sendable () -> Void] = [:]
     var nextWait = 0
@@ -87,6 +90,7 @@ final class WebSocketConnection: @unchecked Sendable {
     // MARK: In
 
     func received(_ message: [UInt8]) {
+        messageBytes = message.count
         do throws(JSONError) {
             let frame = try JSONDocument.parse(message)
             guard frame.kind == .object else { return breakOff(Refusal(.jsonInvalid, "A message is a JSON object.")) }
@@ -106,18 +110,23 @@ final class WebSocketConnection: @unchecked Sendable {
         output?.close(4400, refusal.detail)
     }
 
-    var isTakingMore: Bool { pending < limits.pendingRequests && !isDraining }
+    var isTakingMore: Bool {
+        pending < limits.pendingRequests && pendingBytes < limits.pendingBytes && !isDraining
+    }
 
     /// Runs a completion on the loop, flushes what it wrote, and reads on if too much was pending.
     func answering<Value: Sendable>(
         _ body: @escaping @Sendable (WebSocketConnection, Result<Value, Refusal>) -> Void
     ) -> @Sendable (Result<Value, Refusal>) -> Void {
+        let bytes = messageBytes
         pending += 1
+        pendingBytes += bytes
         return { [weak self, engine, mailbox] result in
             engine.deliver(to: mailbox) { [weak self] in
                 guard let self else { return }
                 let wasFull = !self.isTakingMore
                 self.pending -= 1
+                self.pendingBytes -= bytes
                 guard !self.isClosed else { return }
                 body(self, result)
                 self.output?.flushIfNeeded()
