@@ -90,7 +90,8 @@ let package = Package(
             dependencies: ["ThroughlineEngine"],
             swiftSettings: settings
         ),
-        .testTarget(name: "CoreTests", dependencies: ["ThroughlineCore", "ThroughlineTestKit"], swiftSettings: settings),
+        .testTarget(
+            name: "CoreTests", dependencies: ["ThroughlineCore", "ThroughlineTestKit"], swiftSettings: settings),
         .testTarget(
             name: "StorageTests", dependencies: ["ThroughlineStorage", "ThroughlineTestKit"], swiftSettings: settings),
         .testTarget(

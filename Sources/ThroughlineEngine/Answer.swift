@@ -2,7 +2,12 @@ public import ThroughlineCore
 
 /// A yes, as both transports send it.
 public struct Answer: Sendable {
-    public enum Status: Int, Sendable { case ok = 200, created = 201, accepted = 202, noContent = 204 }
+    public enum Status: Int, Sendable {
+        case ok = 200
+        case created = 201
+        case accepted = 202
+        case noContent = 204
+    }
 
     public var status: Status
     /// A JSON object.

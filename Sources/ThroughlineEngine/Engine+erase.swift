@@ -4,7 +4,8 @@ public import ThroughlineCore
 extension Engine {
     /// Erases a session for good. The completion comes when its bytes are gone; its readers are told.
     public func erase(
-        _ id: SessionID, by participant: Participant, then completion: @escaping @Sendable (Result<Void, Refusal>) -> Void
+        _ id: SessionID, by participant: Participant,
+        then completion: @escaping @Sendable (Result<Void, Refusal>) -> Void
     ) {
         do throws(Refusal) {
             try requireReady()

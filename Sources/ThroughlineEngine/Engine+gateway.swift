@@ -35,7 +35,8 @@ extension Engine {
     ) async throws(Refusal) -> (run: RunID, isNew: Bool) {
         try requireReady()
         try Access.require(.write, of: participant)
-        let made = store.status(of: StreamID(session)) == .erased
+        let made =
+            store.status(of: StreamID(session)) == .erased
             ? nil : makeSession(session, title: nil, metadata: nil, by: participant)
         if made != nil { metrics.sessionsLoaded.increment() }
         let run = try await decided(on: session) { [self] (state) throws(Refusal) in
@@ -74,7 +75,9 @@ extension Engine {
         while !Task.isCancelled {
             if let state = try? await runState(run, in: session) {
                 if state == .active {
-                    if let slice = try? await reader.next(after: position, within: .seconds(60)) { position = slice.last }
+                    if let slice = try? await reader.next(after: position, within: .seconds(60)) {
+                        position = slice.last
+                    }
                     continue
                 }
                 if state == .cancelled { holderTold(of: run, in: session) }

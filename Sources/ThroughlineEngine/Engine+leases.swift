@@ -40,7 +40,8 @@ extension Engine {
             state.holders[run] = nil
             if state.machine.run(run)?.state == .active { metrics.runsLost.increment() }
             state.machine.expireLease(of: run, at: environment.now())
-        } then: { _ in }
+        } then: { _ in
+        }
     }
 
     func cancel(
@@ -68,12 +69,15 @@ extension Engine {
 
     /// How a command stands now, and whether that is final.
     public func command(
-        _ id: CommandID, on session: SessionID, then completion: @escaping @Sendable (Result<(Answer, isFinal: Bool), Refusal>) -> Void
+        _ id: CommandID, on session: SessionID,
+        then completion: @escaping @Sendable (Result<(Answer, isFinal: Bool), Refusal>) -> Void
     ) {
         decide(on: session) { [self] (state) throws(Refusal) in
             let isFinal = state.machine.command(id).map { $0.state == .applied || $0.state == .rejected } ?? true
             return (commandAnswer(id, state), isFinal: isFinal)
-        } then: { completion($0) }
+        } then: {
+            completion($0)
+        }
     }
 
     /// Tells the connections whose runs were cancelled. A run without one stays untold until its holder asks, or its lease ends.
@@ -100,6 +104,7 @@ extension Engine {
             guard state.machine.run(run)?.state == .cancelled else { return }
             state.leases[run] = nil
             state.machine.holderTold(of: run, at: environment.now())
-        } then: { _ in }
+        } then: { _ in
+        }
     }
 }

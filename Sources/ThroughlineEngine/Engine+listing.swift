@@ -49,7 +49,9 @@ extension SessionQuery {
         guard let document = try? JSONDocument.parse(summary.info.metadata) else { return false }
         let members = document.members
         return metadata.allSatisfy { name, value in
-            members.contains { $0.name == name && ($0.value.string ?? String(decoding: $0.value.source, as: UTF8.self)) == value }
+            members.contains {
+                $0.name == name && ($0.value.string ?? String(decoding: $0.value.source, as: UTF8.self)) == value
+            }
         }
     }
 }

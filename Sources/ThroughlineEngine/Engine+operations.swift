@@ -19,7 +19,9 @@ extension Engine {
         default:
             decide(on: session) { [self] (state) throws(Refusal) in
                 try apply(operation, by: participant, holder: holder, &state)
-            } then: { completion($0) }
+            } then: {
+                completion($0)
+            }
         }
     }
 
@@ -44,11 +46,14 @@ extension Engine {
         }
         decide(on: session) { (state) throws(Refusal) in
             try state.machine.snapshot(page)
-        } then: { completion($0) }
+        } then: {
+            completion($0)
+        }
     }
 
     private func create(
-        _ id: SessionID, title: String?, metadata: [UInt8]?, by: Participant, then completion: @escaping AnswerCompletion
+        _ id: SessionID, title: String?, metadata: [UInt8]?, by: Participant,
+        then completion: @escaping AnswerCompletion
     ) {
         do throws(Refusal) {
             try requireReady()
@@ -58,12 +63,18 @@ extension Engine {
         if store.status(of: StreamID(id)) == .erased { return completion(.failure(absent(id))) }
         if let live = makeSession(id, title: title, metadata: metadata, by: by) {
             metrics.sessionsLoaded.increment()
-            _ = decide(on: live) { state in sessionAnswer(.created, state) } then: { completion($0) }
+            _ = decide(on: live) { state in
+                sessionAnswer(.created, state)
+            } then: {
+                completion($0)
+            }
         } else {
             decide(on: id) { [self] (state) throws(Refusal) in
                 try state.machine.confirm(title: title, metadata: metadata)
                 return sessionAnswer(.ok, state)
-            } then: { completion($0) }
+            } then: {
+                completion($0)
+            }
         }
     }
 
@@ -84,7 +95,8 @@ extension Engine {
         switch operation {
         case .update(let patch):
             state.machine.update(
-                title: patch.title, metadata: try merged(patch, state.machine.info), closing: patch.closes, by: by, at: now)
+                title: patch.title, metadata: try merged(patch, state.machine.info), closing: patch.closes, by: by,
+                at: now)
             return sessionAnswer(.ok, state)
         case .addInput(let id, let parts, let agent):
             let id = id ?? InputID(unchecked: randomID("i-"))

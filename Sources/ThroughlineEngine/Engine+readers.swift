@@ -53,7 +53,9 @@ extension Engine {
             register(subscription, &state)
             metrics.readers.increment()
             return attachment
-        } then: { completion($0) }
+        } then: {
+            completion($0)
+        }
     }
 
     public func detach(_ subscription: Subscription) {
@@ -120,8 +122,10 @@ extension Engine {
     ) {
         metrics.storedReads.increment()
         pool.run(for: subscription.session) { [self] in
-            let result = readEvents(of: subscription.session, after: position, limit: ReadLimit(bytes: configuration.sliceBytes))
-                .map { makeSlice(after: position, $0) }
+            let result = readEvents(
+                of: subscription.session, after: position, limit: ReadLimit(bytes: configuration.sliceBytes)
+            )
+            .map { makeSlice(after: position, $0) }
             deliver(to: subscription.mailbox) { completion(result) }
         }
     }

@@ -90,7 +90,10 @@ extension Engine {
         }
     }
 
-    private enum Decided<Value> { case retired, waiting, done(Result<Value, Refusal>) }
+    private enum Decided<Value> {
+        case retired, waiting
+        case done(Result<Value, Refusal>)
+    }
 
     /// False if this object is the session no longer: look it up again.
     func decide<Value: Sendable>(

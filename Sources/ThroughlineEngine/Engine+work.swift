@@ -50,7 +50,9 @@ extension Engine {
         decide(on: session) { [self] (state) throws(Refusal) in
             renewLease(of: run, holder: waiter.holder, &state)
             return workAnswer(run, state)
-        } then: { waiter.completion($0) }
+        } then: {
+            waiter.completion($0)
+        }
     }
 
     /// Hands out what can be handed out.

@@ -51,7 +51,9 @@ public final class Engine: Sendable {
         phase.withLock { $0 = .ready }
         for id in withRuns { lookUp(id) { _ in } }
         startTimers()
-        logger.info("sessions found", metadata: ["tl.sessions": "\(directory.count)", "tl.sessions.running": "\(withRuns.count)"])
+        logger.info(
+            "sessions found",
+            metadata: ["tl.sessions": "\(directory.count)", "tl.sessions.running": "\(withRuns.count)"])
     }
 
     public var isReady: Bool { phase.withLock { $0 == .ready } }
@@ -103,7 +105,8 @@ public final class Engine: Sendable {
 
     private func startTimers() {
         let tick = configuration.tick
-        let leases = timers.scheduleRepeatedTask(initialDelay: tick, delay: tick) { [weak self] _ in self?.checkLeases() }
+        let leases = timers.scheduleRepeatedTask(initialDelay: tick, delay: tick) { [weak self] _ in self?.checkLeases()
+        }
         let idle = timers.scheduleRepeatedTask(initialDelay: .seconds(5), delay: .seconds(5)) { [weak self] _ in
             self?.releaseIdle()
         }

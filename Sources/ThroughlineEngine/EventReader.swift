@@ -67,7 +67,8 @@ public final class EventReader: Sendable {
         let result: Result<[LogRecord], Refusal> = await withCheckedContinuation { continuation in
             engine.pool.run(for: session) {
                 do throws(StoreError) {
-                    let records = try engine.store.read(StreamID(session), after: position, limit: ReadLimit(bytes: 24 << 20))
+                    let records = try engine.store.read(
+                        StreamID(session), after: position, limit: ReadLimit(bytes: 24 << 20))
                     continuation.resume(returning: .success(records))
                 } catch {
                     continuation.resume(returning: .failure(Refusal(error)))

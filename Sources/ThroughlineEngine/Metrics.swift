@@ -23,7 +23,10 @@ public final class EngineMetrics: Sendable {
             ("throughline_operations_total", "Operations on sessions.", "counter", load(operations)),
             ("throughline_refusals_total", "Operations refused.", "counter", load(refusals)),
             ("throughline_appends_total", "Appends made durable.", "counter", load(appends)),
-            ("throughline_append_failures_total", "Appends the store could not make durable.", "counter", load(appendFailures)),
+            (
+                "throughline_append_failures_total", "Appends the store could not make durable.", "counter",
+                load(appendFailures)
+            ),
             ("throughline_events_total", "Events made durable.", "counter", load(events)),
             ("throughline_deliveries_total", "Steps delivered to readers.", "counter", load(deliveries)),
             ("throughline_stored_reads_total", "Reads that went to the store.", "counter", load(storedReads)),

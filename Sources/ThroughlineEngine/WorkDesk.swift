@@ -17,7 +17,10 @@ final class WorkDesk: Sendable {
         var completion: Completion
     }
 
-    enum Known { case new, refused, claimed(SessionID, RunID) }
+    enum Known {
+        case new, refused
+        case claimed(SessionID, RunID)
+    }
 
     fileprivate struct State {
         /// Sessions with an input to hand out, oldest first, by the agent it is for.

@@ -23,7 +23,8 @@ import ThroughlineTestKit
     }
 
     @Test(arguments: [
-        "", "{", "}", "[1,]", "{\"a\":1,}", "{a:1}", "01", "1.", ".5", "1e", "+1", "nul", "truex", "\"a", "\"\\x\"", "\"\\u12\"",
+        "", "{", "}", "[1,]", "{\"a\":1,}", "{a:1}", "01", "1.", ".5", "1e", "+1", "nul", "truex", "\"a", "\"\\x\"",
+        "\"\\u12\"",
         "[1 2]", "{\"a\" 1}", "\u{1}", "\"a\u{1}b\"", "1 1", "[", "\"\\", "--1", "0x1", "NaN", "'a'",
     ])
     func `what is no JSON is refused`(text: String) {
@@ -39,16 +40,21 @@ import ThroughlineTestKit
         }
     }
 
-    @Test(arguments: [
-        [0x22, 0xFF, 0x22], [0x22, 0xC0, 0x80, 0x22], [0x22, 0xED, 0xA0, 0x80, 0x22], [0x22, 0xF5, 0x80, 0x80, 0x80, 0x22],
-        [0x22, 0xE2, 0x82, 0x22], [0x22, 0xF0, 0x8F, 0xBF, 0xBF, 0x22], [0x22, 0x80, 0x22], [0x22, 0xF0, 0x9F, 0x98],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [0x22, 0xFF, 0x22], [0x22, 0xC0, 0x80, 0x22], [0x22, 0xED, 0xA0, 0x80, 0x22],
+            [0x22, 0xF5, 0x80, 0x80, 0x80, 0x22],
+            [0x22, 0xE2, 0x82, 0x22], [0x22, 0xF0, 0x8F, 0xBF, 0xBF, 0x22], [0x22, 0x80, 0x22],
+            [0x22, 0xF0, 0x9F, 0x98],
+        ] as [[UInt8]])
     func `what is no UTF-8 is refused`(bytes: [UInt8]) {
         #expect(throws: JSONError.self) { try JSONDocument.parse(bytes) }
     }
 
     @Test func `depth is bounded`() throws {
-        let deep = { (count: Int) in Array((String(repeating: "[", count: count) + String(repeating: "]", count: count)).utf8) }
+        let deep = { (count: Int) in
+            Array((String(repeating: "[", count: count) + String(repeating: "]", count: count)).utf8)
+        }
         _ = try JSONDocument.parse(deep(64))
         #expect {
             try JSONDocument.parse(deep(65))

@@ -18,11 +18,17 @@ private struct Drive {
         let kind = random.below(12)
         do {
             switch kind {
-            case 0: _ = try scene.input(name("i"), by: random.chance(2) ? scene.ada : scene.bob, agent: random.chance(3) ? "bot" : nil)
+            case 0:
+                _ = try scene.input(
+                    name("i"), by: random.chance(2) ? scene.ada : scene.bob, agent: random.chance(3) ? "bot" : nil)
             case 1: try claim()
-            case 2: try start(name("r"), agent: random.pick(["bot", "sub"]), parent: random.chance(2) ? some(runs) : nil)
+            case 2:
+                try start(name("r"), agent: random.pick(["bot", "sub"]), parent: random.chance(2) ? some(runs) : nil)
             case 3...7: try write()
-            case 8: if random.chance(4), let run = some(runs) { _ = try scene.end(run, random.pick([.completed, .failed])) }
+            case 8:
+                if random.chance(4), let run = some(runs) {
+                    _ = try scene.end(run, random.pick([.completed, .failed]))
+                }
             case 9: if random.chance(3) { try cancel() }
             case 10:
                 let states = scene.machine.allInputs.filter { $0.state == .queued }
@@ -165,7 +171,8 @@ private struct Drive {
             all.merge(drive.counts) { $0 + $1 }
         }
         for code in [
-            "taken", "run_cancelled", "run_ended", "write_gap", "offset_gap", "offset_conflict", "id_taken", "message_not_found",
+            "taken", "run_cancelled", "run_ended", "write_gap", "offset_gap", "offset_conflict", "id_taken",
+            "message_not_found",
             "part_not_found", "part_ended", "message_ended",
         ] { #expect(all[code, default: 0] > 0, "never: \(code)") }
     }
@@ -174,7 +181,9 @@ private struct Drive {
     @Test(arguments: 0..<40) func `merged deliveries say the same as the events they stand for`(seed: Int) throws {
         var drive = Drive(seed: UInt64(seed))
         for _ in 0..<200 { drive.step() }
-        let events = drive.scene.records.filter { $0.kind == .event }.map { Delivery(sequence: $0.sequence, bytes: $0.payload) }
+        let events = drive.scene.records.filter { $0.kind == .event }.map {
+            Delivery(sequence: $0.sequence, bytes: $0.payload)
+        }
         var random = SeededRandom(seed: UInt64(seed))
         let start = random.below(events.count)
         let merged = Delivery.merging(Array(events[start...]), maximumText: random.pick([1, 64, 64 << 10]))

@@ -11,7 +11,8 @@ struct Scene {
 
     init(limits: SessionLimits = SessionLimits()) {
         machine = SessionMachine(
-            creating: SessionInfo(id: SessionID("s")!), by: .anonymous, at: Timestamp(milliseconds: 1_000), limits: limits)
+            creating: SessionInfo(id: SessionID("s")!), by: .anonymous, at: Timestamp(milliseconds: 1_000),
+            limits: limits)
         _ = take()
     }
 
@@ -30,7 +31,8 @@ struct Scene {
         case .messageStarted(let id, _, _, _): "message.started \(id)"
         case .messageEnded(let id, let status): "message.ended \(id) \(status)"
         case .partStarted(let id, _, _): "part.started \(id)"
-        case .partAppended(let id, _, let offset, let text): "part.appended \(id) \(offset) \(String(decoding: text, as: UTF8.self))"
+        case .partAppended(let id, _, let offset, let text):
+            "part.appended \(id) \(offset) \(String(decoding: text, as: UTF8.self))"
         case .partEnded(let id, let status): "part.ended \(id) \(status)"
         case .commandRequested(let id, _): "command.requested \(id)"
         case .commandAccepted(let id): "command.accepted \(id)"
@@ -47,7 +49,8 @@ struct Scene {
             InputID(id)!, parts: [InputPart(text: "hello")], agent: agent.map { AgentName($0)! }, by: by ?? ada, at: at)
     }
 
-    mutating func run(_ id: String, agent: String = "bot", inputs: [String] = [], parent: String? = nil) throws -> Bool {
+    mutating func run(_ id: String, agent: String = "bot", inputs: [String] = [], parent: String? = nil) throws -> Bool
+    {
         try machine.startRun(
             RunRequest(
                 id: RunID(id)!, agent: AgentName(agent)!, parent: parent.map { RunID($0)! },
@@ -96,7 +99,8 @@ func code(of body: () throws -> some Any) -> Refusal.Code? {
         #expect(scene.machine.claimableInput(for: AgentName("bot")!) == InputID("i"))
         #expect(try scene.run("r", inputs: ["i"]))
         #expect(scene.take() == ["run.started r i"])
-        #expect(try scene.write([Scene.message("m"), Scene.part("p", in: "m"), Scene.append("p", 0, "Hi")]).number == 1)
+        #expect(
+            try scene.write([Scene.message("m"), Scene.part("p", in: "m"), Scene.append("p", 0, "Hi")]).number == 1)
         #expect(try scene.write([Scene.append("p", 2, " there")]).number == 2)
         #expect(
             scene.take() == [
@@ -239,7 +243,8 @@ func code(of body: () throws -> some Any) -> Refusal.Code? {
         _ = scene.take()
         let before = try scene.machine.snapshot()
         let bad: [AgentEvent] = [
-            Scene.append("p", 2, " you"), .partEnded(id: PartID("p")!), Scene.part("q", in: "m"), Scene.append("q", 0, "x"),
+            Scene.append("p", 2, " you"), .partEnded(id: PartID("p")!), Scene.part("q", in: "m"),
+            Scene.append("q", 0, "x"),
             .messageEnded(id: MessageID("m")!), Scene.message("n"), Scene.append("gone", 0, "x"),
         ]
         #expect(code { try scene.write(bad, number: 2) } == .partNotFound)
@@ -303,7 +308,8 @@ func code(of body: () throws -> some Any) -> Refusal.Code? {
     @Test func `a gateway's exchange seeds only an empty session and meets its input again`() throws {
         var scene = Scene()
         let seed = Exchange.Seed(
-            message: MessageID("old")!, role: .user, parts: [(PartID("op")!, PartHead(kind: .text), Array("before".utf8))])
+            message: MessageID("old")!, role: .user,
+            parts: [(PartID("op")!, PartHead(kind: .text), Array("before".utf8))])
         func exchange(_ input: String, _ run: String) -> Exchange {
             Exchange(
                 seeds: [seed], input: InputID(input)!, parts: [InputPart(text: "now")],

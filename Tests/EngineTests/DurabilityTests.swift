@@ -26,7 +26,9 @@ import ThroughlineTestKit
         try await Task.sleep(for: .milliseconds(30))
         #expect(store.waiting == 2)
         #expect(!created.isDone && !added.isDone && !duplicate.isDone && !refused.isDone && !snapshot.isDone)
-        #expect(try String(decoding: bench.engine.list(SessionQuery(), by: bench.ada), as: UTF8.self) == #"{"sessions":[]}"#)
+        #expect(
+            try String(decoding: bench.engine.list(SessionQuery(), by: bench.ada), as: UTF8.self) == #"{"sessions":[]}"#
+        )
         store.release()
         try await bench.eventually("the answers") {
             created.isDone && added.isDone && duplicate.isDone && refused.isDone && snapshot.isDone

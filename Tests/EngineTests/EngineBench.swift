@@ -27,11 +27,14 @@ struct EngineBench {
         try engine.start()
     }
 
-    func create() async throws { _ = try await engine.perform(.create(title: nil, metadata: nil), on: session, by: ada) }
+    func create() async throws {
+        _ = try await engine.perform(.create(title: nil, metadata: nil), on: session, by: ada)
+    }
 
     func input(_ id: String, agent: String? = nil) async throws -> Answer {
         try await engine.perform(
-            .addInput(id: InputID(id)!, parts: [InputPart(text: "hi")], agent: agent.map { AgentName($0)! }), on: session,
+            .addInput(id: InputID(id)!, parts: [InputPart(text: "hi")], agent: agent.map { AgentName($0)! }),
+            on: session,
             by: ada)
     }
 
@@ -71,7 +74,6 @@ struct EngineBench {
         return try page.events.map { try #require(JSONDocument.parse($0.bytes)["type"]?.string) }
     }
 }
-
 
 /// The result of something that was begun, for looking whether it is there yet.
 final class Pending<Value: Sendable>: Sendable {

@@ -16,7 +16,9 @@ import ThroughlineTestKit
         try await Task.sleep(for: .milliseconds(30))
         #expect(try await bench.engine.run(run.run, in: bench.session)?.state == .active)
         bench.environment.advance(milliseconds: 2_001)
-        try await bench.eventually("the loss") { try await bench.engine.run(run.run, in: bench.session)?.state == .lost }
+        try await bench.eventually("the loss") {
+            try await bench.engine.run(run.run, in: bench.session)?.state == .lost
+        }
         await #expect(throws: Refusal.self) { try await bench.engine.write([], to: run) }
     }
 
@@ -31,7 +33,9 @@ import ThroughlineTestKit
         try await Task.sleep(for: .milliseconds(30))
         try await bench.engine.write([.messageStarted(id: MessageID("m")!)], to: run)
         bench.environment.advance(milliseconds: 2_001)
-        try await bench.eventually("the loss") { try await bench.engine.run(run.run, in: bench.session)?.state == .lost }
+        try await bench.eventually("the loss") {
+            try await bench.engine.run(run.run, in: bench.session)?.state == .lost
+        }
     }
 
     @Test func `a command is applied when its holder was told`() async throws {
@@ -72,7 +76,8 @@ import ThroughlineTestKit
         let answers = (0..<3).map { _ in Pending<WorkAnswer?>() }
         for (index, answer) in answers.enumerated() {
             bench.engine.takeWork(
-                WorkID("w\(index)")!, agent: AgentName("bot")!, wait: .seconds(30), leaseMilliseconds: 5_000, by: bench.ada
+                WorkID("w\(index)")!, agent: AgentName("bot")!, wait: .seconds(30), leaseMilliseconds: 5_000,
+                by: bench.ada
             ) { answer.set($0) }
         }
         _ = try await bench.input("i1")
@@ -126,6 +131,7 @@ import ThroughlineTestKit
             .addInput(id: nil, parts: [InputPart(text: "x")], agent: nil), on: bench.session, by: watcher
         ) { refused.set($0) }
         #expect(refused.code == .notAllowed)
-        #expect(try await bench.engine.readPage(of: bench.session, after: .zero, limit: 1, by: watcher).events.count == 1)
+        #expect(
+            try await bench.engine.readPage(of: bench.session, after: .zero, limit: 1, by: watcher).events.count == 1)
     }
 }

@@ -1,8 +1,9 @@
 import NIOCore
 import Testing
 import ThroughlineCore
-@testable import ThroughlineEngine
 import ThroughlineTestKit
+
+@testable import ThroughlineEngine
 
 @Suite(.timeLimit(.minutes(2))) struct `Readers` {
     /// What a reader has put together: the text of each part, by the rule that bytes already held are dropped.
@@ -91,7 +92,8 @@ import ThroughlineTestKit
         var isFresh = true
         while true {
             let reader = EventReader(bench.engine, session: bench.session)
-            let start: ReadStart = isFresh && random.chance(2) ? .snapshot(SnapshotPage()) : .after(SequenceNumber(state.next - 1))
+            let start: ReadStart =
+                isFresh && random.chance(2) ? .snapshot(SnapshotPage()) : .after(SequenceNumber(state.next - 1))
             let attachment = try await reader.attach(from: start, by: bench.ada)
             if let snapshot = attachment.snapshot { state = try State(snapshot: JSONDocument.parse(snapshot)) }
             isFresh = false

@@ -4,7 +4,7 @@
 /// only passed on is passed on as bytes.
 public final class JSONDocument: Sendable {
     struct Node: Sendable {
-        enum Kind: UInt8, Sendable { case object, array, string, escapedString, number, true_, false_, null }
+        enum Kind: UInt8, Sendable { case object, array, string, escapedString, number, yes, no, null }
 
         var kind: Kind
         /// Bytes of the value in the text; for a string without its quotes.

@@ -24,8 +24,8 @@ struct JSONScanner {
         case UInt8(ascii: "{"): try scanObject(depth: depth + 1)
         case UInt8(ascii: "["): try scanArray(depth: depth + 1)
         case UInt8(ascii: "\""): try scanString()
-        case UInt8(ascii: "t"): try scanWord("true", .true_)
-        case UInt8(ascii: "f"): try scanWord("false", .false_)
+        case UInt8(ascii: "t"): try scanWord("true", .yes)
+        case UInt8(ascii: "f"): try scanWord("false", .no)
         case UInt8(ascii: "n"): try scanWord("null", .null)
         default: try scanNumber()
         }

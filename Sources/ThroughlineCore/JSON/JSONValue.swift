@@ -13,7 +13,7 @@ public struct JSONValue: Sendable {
         case .array: .array
         case .string, .escapedString: .string
         case .number: .number
-        case .true_, .false_: .boolean
+        case .yes, .no: .boolean
         case .null: .null
         }
     }
@@ -100,8 +100,8 @@ public struct JSONValue: Sendable {
 
     public var boolean: Bool? {
         switch node.kind {
-        case .true_: true
-        case .false_: false
+        case .yes: true
+        case .no: false
         default: nil
         }
     }
@@ -117,8 +117,13 @@ public struct JSONValue: Sendable {
         for byte in source {
             if isInString {
                 output.append(byte)
-                if isEscaped { isEscaped = false } else if byte == UInt8(ascii: "\\") { isEscaped = true }
-                else if byte == UInt8(ascii: "\"") { isInString = false }
+                if isEscaped {
+                    isEscaped = false
+                } else if byte == UInt8(ascii: "\\") {
+                    isEscaped = true
+                } else if byte == UInt8(ascii: "\"") {
+                    isInString = false
+                }
             } else if byte > 0x20 {
                 output.append(byte)
                 isInString = byte == UInt8(ascii: "\"")

@@ -35,7 +35,8 @@ extension SessionMachine {
         if let input = inputs[exchange.input] {
             if let run = input.run { return run }
             guard input.state == .queued else {
-                throw Refusal(.inputNotQueued, "The input \(exchange.input) is \(input.state.rawValue). Use another id.")
+                throw Refusal(
+                    .inputNotQueued, "The input \(exchange.input) is \(input.state.rawValue). Use another id.")
             }
         }
         try requireOpen()

@@ -25,7 +25,8 @@ extension SessionMachine {
         if inputs[id] != nil { return false }
         try requireOpen()
         guard queuedInputs.count < limits.queuedInputs else {
-            throw Refusal(.tooMany, "\(limits.queuedInputs) inputs are waiting already. Wait for an agent, or withdraw some.")
+            throw Refusal(
+                .tooMany, "\(limits.queuedInputs) inputs are waiting already. Wait for an agent, or withdraw some.")
         }
         emit(.inputAdded(id: id, agent: agent, parts: parts), by: by, at: at)
         return true

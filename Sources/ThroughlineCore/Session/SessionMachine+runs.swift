@@ -50,7 +50,9 @@ extension SessionMachine {
             throw Refusal(.tooMany, "\(limits.activeRuns) runs are active. Wait until one ends.")
         }
         if let parent = request.parent {
-            guard let run = runs[parent] else { throw Refusal(.runNotFound, "There is no run \(parent) to be the parent.") }
+            guard let run = runs[parent] else {
+                throw Refusal(.runNotFound, "There is no run \(parent) to be the parent.")
+            }
             guard run.state == .active else { throw ended(run) }
         }
         for id in request.inputs {
@@ -138,7 +140,9 @@ extension SessionMachine {
     }
 
     private func ended(_ run: Run) -> Refusal {
-        if run.state == .cancelled { return Refusal(.runCancelled, "The run \(run.id) was cancelled. Stop working on it.") }
+        if run.state == .cancelled {
+            return Refusal(.runCancelled, "The run \(run.id) was cancelled. Stop working on it.")
+        }
         return Refusal(.runEnded, "The run \(run.id) is over: \(run.state.rawValue). Stop writing.")
     }
 }

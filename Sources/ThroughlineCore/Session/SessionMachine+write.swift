@@ -96,14 +96,16 @@ extension SessionMachine {
         let length = messages[place.message].parts[place.part].text.count
         guard offset <= length else {
             throw Refusal(
-                .offsetGap, "The part \(id) ends at \(length). Send what is missing.", numbers: ["length": UInt64(length)])
+                .offsetGap, "The part \(id) ends at \(length). Send what is missing.",
+                numbers: ["length": UInt64(length)])
         }
         let overlap = min(length - offset, text.count)
         if overlap > 0 {
             let held = messages[place.message].parts[place.part].text[offset..<offset + overlap]
             guard held.elementsEqual(text[..<overlap]) else {
                 throw Refusal(
-                    .offsetConflict, "The part \(id) holds other text at \(offset).", numbers: ["length": UInt64(length)])
+                    .offsetConflict, "The part \(id) holds other text at \(offset).",
+                    numbers: ["length": UInt64(length)])
             }
         }
         guard overlap < text.count else { return }

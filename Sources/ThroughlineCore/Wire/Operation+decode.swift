@@ -88,7 +88,9 @@ public struct OperationDecoder: Sendable {
     public func lease(_ body: JSONValue) throws(Refusal) -> Int64 {
         guard let lease = body["lease"] else { return limits.defaultLeaseMilliseconds }
         guard let milliseconds = lease["milliseconds"]?.integer, limits.leaseMilliseconds.contains(milliseconds) else {
-            throw invalid("lease.milliseconds", "is \(limits.leaseMilliseconds.lowerBound) to \(limits.leaseMilliseconds.upperBound)")
+            throw invalid(
+                "lease.milliseconds",
+                "is \(limits.leaseMilliseconds.lowerBound) to \(limits.leaseMilliseconds.upperBound)")
         }
         return milliseconds
     }
@@ -107,13 +109,17 @@ public struct OperationDecoder: Sendable {
     }
 
     public func missing(_ name: String) -> Refusal { Refusal(.fieldMissing, "The field \(name) is missing.") }
-    public func invalid(_ name: String, _ rule: String) -> Refusal { Refusal(.fieldInvalid, "The field \(name) \(rule).") }
+    public func invalid(_ name: String, _ rule: String) -> Refusal {
+        Refusal(.fieldInvalid, "The field \(name) \(rule).")
+    }
 
     // MARK: Pieces
 
     private func refusePolicies(_ body: JSONValue) throws(Refusal) {
         guard let policies = body["policies"] else { return }
-        let isDefault = policies.kind == .object && policies.members.allSatisfy { $0.name == "followUp" && $0.value.string == "queue" }
+        let isDefault =
+            policies.kind == .object
+            && policies.members.allSatisfy { $0.name == "followUp" && $0.value.string == "queue" }
         guard isDefault else { throw invalid("policies", "can only be {\"followUp\": \"queue\"} on this server") }
     }
 

@@ -6,7 +6,10 @@ struct Gatekeeper: Sendable {
     let keys: KeyRing?
     let allowedOrigins: [String]
 
-    enum Entry { case open, key(String) }
+    enum Entry {
+        case open
+        case key(String)
+    }
 
     /// Checks where a request comes from. A page of a stranger must not reach a server on the visitor's own machine, neither
     /// across origins nor by a name that resolves to loopback.
@@ -15,7 +18,8 @@ struct Gatekeeper: Sendable {
             throw Refusal(.hostRefused, "With --dev the server answers only to localhost, 127.0.0.1 and [::1].")
         }
         guard let origin, !allowedOrigins.contains(origin) else { return }
-        let authority = origin.split(separator: "/", omittingEmptySubsequences: true).dropFirst().first.map(String.init) ?? ""
+        let authority =
+            origin.split(separator: "/", omittingEmptySubsequences: true).dropFirst().first.map(String.init) ?? ""
         if authority == host { return }
         if isDevelopment, Self.isLoopback(authority: authority) { return }
         throw Refusal(.originRefused, "Pages of \(origin) may not use this server. Allow it with --allow-origin.")

@@ -1,5 +1,5 @@
-public import Hummingbird
 import HTTPTypes
+public import Hummingbird
 public import ThroughlineCore
 
 /// Who makes a request: what the client states, with the name of the key it came with.

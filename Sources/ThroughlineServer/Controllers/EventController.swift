@@ -22,7 +22,9 @@ struct EventController: Sendable {
             let isLive = request.uri.queryParameters["live"] == "stream"
             return try await stream(session, request, as: .lines, isLive: isLive, by: participant)
         }
-        guard accept.isEmpty || accept.contains("*/*") || accept.contains("application/*") || accept.contains("application/json")
+        guard
+            accept.isEmpty || accept.contains("*/*") || accept.contains("application/*")
+                || accept.contains("application/json")
         else {
             throw Refusal(
                 .formatUnavailable, "Accept application/json, application/x-ndjson or text/event-stream.")

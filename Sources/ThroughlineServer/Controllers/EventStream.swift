@@ -65,7 +65,9 @@ struct EventStream: Sendable {
 
     /// The server stops: the reader is to come back soon, with its last id.
     private func sayGoodbye(_ writer: inout any ResponseBodyWriter) async throws {
-        if form == .serverSentEvents { try await writer.write(ByteBuffer(string: "retry: 250\n: the server restarts\n\n")) }
+        if form == .serverSentEvents {
+            try await writer.write(ByteBuffer(string: "retry: 250\n: the server restarts\n\n"))
+        }
     }
 
     private func end(with refusal: Refusal, _ writer: inout any ResponseBodyWriter) async throws {

@@ -67,7 +67,9 @@ struct RequestFields: Sendable {
     func page(_ request: Request) throws -> SnapshotPage {
         var page = SnapshotPage(messages: try integer("messages", request, 0...100_000))
         if let before = request.uri.queryParameters["before"] {
-            guard let id = MessageID(String(before)) else { throw Refusal(.idInvalid, "before is the id of a message.") }
+            guard let id = MessageID(String(before)) else {
+                throw Refusal(.idInvalid, "before is the id of a message.")
+            }
             page.before = id
         }
         return page

@@ -39,7 +39,8 @@ struct RunController: Sendable {
         return try await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 leave.set(
-                    engine.takeWork(work, agent: agent, wait: .seconds(wait), leaseMilliseconds: lease, by: participant) {
+                    engine.takeWork(work, agent: agent, wait: .seconds(wait), leaseMilliseconds: lease, by: participant)
+                    {
                         continuation.resume(returning: $0)
                     })
             }
@@ -71,7 +72,8 @@ struct RunController: Sendable {
         let token = try fields.lease(request)
         let number = try fields.writeNumber(request)
         if request.headers[.contentType]?.lowercased().hasPrefix("application/x-ndjson") == true {
-            let lines = LineWrites(engine: engine, fields: fields, session: session, run: run, token: token, by: participant)
+            let lines = LineWrites(
+                engine: engine, fields: fields, session: session, run: run, token: token, by: participant)
             return Response(answer: try await lines.write(request, from: number))
         }
         let events = try fields.decoder.agentEvents(try fields.decoder.json(try await fields.body(request)))

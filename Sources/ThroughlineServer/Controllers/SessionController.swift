@@ -54,7 +54,9 @@ struct SessionController: Sendable {
                 }
                 query.state = state
             default:
-                if name.hasPrefix("metadata.") { query.metadata[String(name.dropFirst("metadata.".count))] = String(value) }
+                if name.hasPrefix("metadata.") {
+                    query.metadata[String(name.dropFirst("metadata.".count))] = String(value)
+                }
             }
         }
         return Response(json: try engine.list(query, by: try RequestIdentity.participant(of: request)))

@@ -21,7 +21,8 @@ struct StatusController: Sendable {
     func metrics(request: Request, context: some RequestContext) async throws -> Response {
         var text = ""
         for metric in engine.metrics.all + [("throughline_sessions", "Sessions.", "gauge", engine.sessionCount)] {
-            text += "# HELP \(metric.name) \(metric.help)\n# TYPE \(metric.name) \(metric.kind)\n\(metric.name) \(metric.value)\n"
+            text +=
+                "# HELP \(metric.name) \(metric.help)\n# TYPE \(metric.name) \(metric.kind)\n\(metric.name) \(metric.value)\n"
         }
         return Response(
             status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
@@ -32,7 +33,8 @@ struct StatusController: Sendable {
         var response = Response(
             refusal: Refusal(
                 .upgradeRequired,
-                "This is a WebSocket: upgrade with the subprotocol throughline.v1, as the first request of a connection."))
+                "This is a WebSocket: upgrade with the subprotocol throughline.v1, as the first request of a connection."
+            ))
         response.headers[.upgrade] = "websocket"
         response.headers[.connection] = "close"
         return response

@@ -120,7 +120,8 @@ private final class FirstRequestHandler: ChannelInboundHandler, RemovableChannel
         if error is NIOWebSocketUpgradeError || error is HTTPServerUpgradeErrors { return }
         finish { .failure(error) }
         guard error is HTTPParserError else { return context.close(promise: nil) }
-        plain.writeAndFlush(ByteBuffer(string: "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"))
+        plain.writeAndFlush(
+            ByteBuffer(string: "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"))
         context.close(promise: nil)
     }
 

@@ -24,7 +24,8 @@ struct GuardMiddleware<Context: RequestContext>: RouterMiddleware {
             return response
         } catch {
             var response = Response(refusal: Self.refusal(for: error, context: context))
-            if let origin = request.headers[.origin], !(error is Refusal && (error as? Refusal)?.code == .originRefused) {
+            if let origin = request.headers[.origin], !(error is Refusal && (error as? Refusal)?.code == .originRefused)
+            {
                 Self.allow(origin, on: &response)
             }
             return response

@@ -75,7 +75,8 @@ extension WebSocketConnection {
         case "run": submit(try decoder.startRun(try object(frame, "run")), on: session, by: by, re: re)
         case "heartbeat":
             submit(
-                .heartbeat(run: try decoder.requiredID(frame, "run"), token: try lease(frame)), on: session, by: by, re: re)
+                .heartbeat(run: try decoder.requiredID(frame, "run"), token: try lease(frame)), on: session, by: by,
+                re: re)
         case "end":
             let run: RunID = try decoder.requiredID(frame, "run")
             submit(try decoder.endRun(run, token: try lease(frame), frame), on: session, by: by, re: re)
@@ -191,7 +192,8 @@ extension WebSocketConnection {
 
     private func command(_ session: SessionID, _ frame: JSONValue, by: Participant, re: [UInt8]?) throws(Refusal) {
         let operation = try decoder.command(try object(frame, "command"))
-        guard let wait = try integer(frame, "wait", 0...Int64(limits.maximumCommandWait.nanoseconds / 1_000_000_000)), wait > 0,
+        guard let wait = try integer(frame, "wait", 0...Int64(limits.maximumCommandWait.nanoseconds / 1_000_000_000)),
+            wait > 0,
             case .cancel(let id, let target) = operation
         else { return submit(operation, on: session, by: by, re: re) }
         let done: AnswerCompletion = answering { connection, result in
@@ -245,7 +247,9 @@ extension WebSocketConnection {
         try integer(frame, "seq", 1...Int64.max).map { UInt64($0) }
     }
 
-    private func integer(_ frame: JSONValue, _ name: StaticString, _ range: ClosedRange<Int64>) throws(Refusal) -> Int64? {
+    private func integer(_ frame: JSONValue, _ name: StaticString, _ range: ClosedRange<Int64>) throws(Refusal)
+        -> Int64?
+    {
         guard let value = frame[name], !value.isNull else { return nil }
         guard let number = value.integer, range.contains(number) else {
             throw decoder.invalid(name.description, "is a number from \(range.lowerBound) to \(range.upperBound)")

@@ -54,7 +54,11 @@ final class WebSocketHandler: ChannelDuplexHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let frame = unwrapInboundIn(data)
         lastHeard = .now()
-        guard !isClosing else { return }
+        guard !isClosing else {
+            // The answer to our own close.
+            if frame.opcode == .connectionClose { context.close(promise: nil) }
+            return
+        }
         switch frame.opcode {
         case .text, .binary, .continuation: take(frame)
         case .ping: send(WebSocketFraming.pong(Array(frame.unmaskedData.readableBytesView)))
@@ -97,7 +101,9 @@ final class WebSocketHandler: ChannelDuplexHandler {
 
     private func take(_ frame: WebSocketFrame) {
         guard frame.opcode != .binary else { return close(1003, "Messages are text.") }
-        guard (frame.opcode == .continuation) == isInMessage else { return close(1002, "The fragments are out of order.") }
+        guard (frame.opcode == .continuation) == isInMessage else {
+            return close(1002, "The fragments are out of order.")
+        }
         let data = frame.unmaskedData
         guard fragments.count + data.readableBytes <= limits.messageBytes else {
             return close(1009, "A message has at most \(limits.messageBytes) bytes.")

@@ -25,7 +25,9 @@ struct WebSocketUpgrade: Sendable {
     }
 
     private func accepts(_ head: HTTPRequestHead) -> Bool {
-        guard head.uri.prefix(while: { $0 != "?" }) == Self.path, offered(head).contains(Self.subprotocol) else { return false }
+        guard head.uri.prefix(while: { $0 != "?" }) == Self.path, offered(head).contains(Self.subprotocol) else {
+            return false
+        }
         do throws(Refusal) {
             try gatekeeper.checkOrigin(head.headers.first(name: "origin"), host: head.headers.first(name: "host"))
             return true
