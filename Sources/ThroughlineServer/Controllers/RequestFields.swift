@@ -21,6 +21,9 @@ struct RequestFields: Sendable {
     ]
 
     /// The body as a JSON object; empty counts as `{}`.
+    ///
+    /// Not inlined: with it the release compiler of Swift 6.3.1 crashes while it splits the callers into coroutines.
+    @inline(never)
     func object(_ request: Request) async throws -> JSONValue {
         let type = request.headers[.contentType]?.lowercased().prefix { $0 != ";" }
         guard type.map({ Self.jsonTypes.contains($0) }) ?? true else {

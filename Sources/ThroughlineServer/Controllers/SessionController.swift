@@ -62,6 +62,8 @@ struct SessionController: Sendable {
         return Response(json: try engine.list(query, by: try RequestIdentity.participant(of: request)))
     }
 
+    // Not inlined, for the sake of the release compiler; see `RequestFields.object`.
+    @inline(never)
     private func perform(_ operation: Operation, on id: SessionID, _ request: Request) async throws -> Response {
         Response(answer: try await engine.perform(operation, on: id, by: try RequestIdentity.participant(of: request)))
     }

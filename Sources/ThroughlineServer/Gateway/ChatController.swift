@@ -19,6 +19,8 @@ public struct ChatController: Sendable {
     public func completions(request: Request, context: some RequestContext) async throws -> Response {
         let client = try client()
         let body = try await request.boundedBody(upTo: client.configuration.maximumRequest, within: bodyTime)
+        // What costs money is no reading.
+        try Access.require(.write, of: try RequestIdentity.participant(of: request))
         guard let session = request.headers[.throughlineSession] else {
             return try await PassThrough(client: client).response(to: request, path: "/chat/completions", body: body)
         }
