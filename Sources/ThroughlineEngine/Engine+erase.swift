@@ -1,3 +1,4 @@
+import DequeModule
 import Synchronization
 public import ThroughlineCore
 
@@ -39,9 +40,10 @@ extension Engine {
     }
 
     private func erased(_ live: LiveSession, _ result: Result<Void, StoreError>) {
-        let groups = live.state.withLock { state in
+        let (groups, finished) = live.state.withLock { state in
             if case .failure = result { state.retirement = .reload }
-            return Array(state.readers.values)
+            defer { state.waiters = [] }
+            return (Array(state.readers.values), state.waiters.map(\.finish))
         }
         if case .failure(let error) = result {
             directory.release(live)
@@ -50,6 +52,9 @@ extension Engine {
             directory.remove(live.id)
             desk.forget(live.id)
         }
+        var failure: Refusal?
+        if case .failure(let error) = result { failure = Refusal(error) }
+        for finish in finished { finish(failure) }
         wake(groups)
     }
 }

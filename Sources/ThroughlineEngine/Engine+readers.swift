@@ -80,7 +80,8 @@ extension Engine {
         let pulled: Pulled? = live.state.withLock { state in
             switch state.retirement {
             case .reload: return nil
-            case .erased: return .refused(absent(live.id))
+            // Its readers are woken when that is certain.
+            case .erased: return store.status(of: live.stream) == .erased ? .refused(absent(live.id)) : .upToDate
             case nil: break
             }
             guard position < state.durable else {

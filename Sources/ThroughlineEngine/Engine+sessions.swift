@@ -105,7 +105,7 @@ extension Engine {
         let decided: Decided<Value> = live.state.withLock { state in
             switch state.retirement {
             case .reload: return .retired
-            case .erased: return .done(.failure(absent(live.id)))
+            case .erased: return waitForErasure(of: live, &state, completion)
             case nil: break
             }
             state.touched = environment.monotonic()
@@ -132,6 +132,16 @@ extension Engine {
             completion(result)
             return true
         }
+    }
+
+    /// That a session is erased may be said only once it is.
+    private func waitForErasure<Value: Sendable>(
+        of live: LiveSession, _ state: inout LiveSession.State,
+        _ completion: @escaping @Sendable (Result<Value, Refusal>) -> Void
+    ) -> Decided<Value> {
+        if store.status(of: live.stream) == .erased { return .done(.failure(absent(live.id))) }
+        state.waiters.append((.max, { [self] failure in completion(.failure(failure ?? absent(live.id))) }))
+        return .waiting
     }
 
     /// Hands records to the store, while the session's lock is held: the log has the order of the decisions.

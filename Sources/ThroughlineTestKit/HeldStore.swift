@@ -6,6 +6,8 @@ public final class HeldStore: LogStore {
     private struct State {
         var waiting: [(append: LogAppend, completion: LogCompletion)] = []
         var isOpen = false
+        /// Erasures that wait, if they have to.
+        var erasures: [(stream: StreamID, completion: LogCompletion)]?
         var commitHandler: @Sendable () -> Void = {}
     }
 
@@ -72,7 +74,23 @@ public final class HeldStore: LogStore {
     }
 
     public func erase(_ stream: StreamID, completion: @escaping LogCompletion) {
-        inner.erase(stream, completion: completion)
+        let isHeld = state.withLock { state in
+            state.erasures?.append((stream, completion))
+            return state.erasures != nil
+        }
+        if !isHeld { inner.erase(stream, completion: completion) }
+    }
+
+    /// Lets erasures wait from now on.
+    public func holdErasures() { state.withLock { $0.erasures = [] } }
+
+    /// Does the erasures that wait.
+    public func releaseErasures() {
+        let erasures = state.withLock { state in
+            defer { state.erasures = nil }
+            return state.erasures ?? []
+        }
+        for (stream, completion) in erasures { inner.erase(stream, completion: completion) }
     }
 
     public func close() { inner.close() }

@@ -109,4 +109,20 @@ import ThroughlineTestKit
         try await bench.eventually("the stop") { stopped.isDone && created.isDone }
         #expect(created.code == .storageFailed)
     }
+
+    @Test func `that a session is erased is said only once it is`() async throws {
+        let store = HeldStore()
+        store.open()
+        let bench = try EngineBench(store: store)
+        try await bench.create()
+        store.holdErasures()
+        let erased = Pending<Void>()
+        bench.engine.erase(bench.session, by: bench.ada) { erased.set($0) }
+        let refused = begin(bench, input)
+        try await Task.sleep(for: .milliseconds(30))
+        #expect(!erased.isDone && !refused.isDone)
+        store.releaseErasures()
+        try await bench.eventually("the answers") { erased.isDone && refused.isDone }
+        #expect(refused.code == .sessionErased)
+    }
 }
