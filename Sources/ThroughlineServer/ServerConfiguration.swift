@@ -40,7 +40,7 @@ public struct TransportLimits: Sendable {
     public var headerCount = 100
     /// From the start of a connection to the end of its first head.
     public var headTime = TimeAmount.seconds(10)
-    /// From the head of a request to the end of its body. Streamed NDJSON is excepted: there it is the time between pieces.
+    /// From the head of a request to the end of its body. For streamed NDJSON `idleTime` counts instead, between pieces.
     public var bodyTime = TimeAmount.seconds(30)
     public var idleTime = TimeAmount.seconds(75)
     public var keepAlive = TimeAmount.seconds(15)
