@@ -8,6 +8,8 @@ public struct SessionLimits: Sendable {
     public var activeRuns = 256
     public var eventsPerWrite = 1_000
     public var partText = 8 << 20
+    /// The text of one append that a client sends.
+    public var appendText = 256 << 10
     public var partsPerMessage = 1_000
     public var openMessagesPerRun = 64
     public var label = 512

@@ -44,6 +44,9 @@ extension OperationDecoder {
             throw Refusal(.eventInvalid, "An append needs an offset: the UTF-8 bytes before it in the part.")
         }
         guard let text = part["text"]?.textBytes else { throw Refusal(.eventInvalid, "An append needs a text.") }
+        guard text.count <= limits.appendText else {
+            throw Refusal(.tooLarge, "An append has at most \(limits.appendText) bytes. Send it in pieces.")
+        }
         return .partAppended(id: try requiredID(part, "id"), offset: Int(offset), text: text)
     }
 
