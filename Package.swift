@@ -112,3 +112,15 @@ let package = Package(
             swiftSettings: settings),
     ]
 )
+
+// The load client of `throughline bench` waits with epoll, which only Linux has.
+#if os(Linux)
+    package.products.append(.executable(name: "throughline-load", targets: ["throughline-load"]))
+    package.targets.append(
+        .executableTarget(
+            name: "throughline-load",
+            cSettings: [
+                .define("_GNU_SOURCE"), .enableWarning("all"), .enableWarning("extra"),
+                .treatAllWarnings(as: .error),
+            ]))
+#endif
