@@ -134,6 +134,7 @@ static void print_report(const struct run *run) {
 }
 
 int run_append(struct settings settings) {
+    if (settings.sessions < settings.connections) fail("each connection needs a session of its own: more --sessions");
     struct run run = {.load = {.settings = settings, .dialect = dialect_named(settings.target)}};
     struct load *load = &run.load;
     load->stream_count = settings.sessions;

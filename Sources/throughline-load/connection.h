@@ -13,6 +13,8 @@ struct connection {
     unsigned number;
     bool waits_for_room;
     bool is_closed;
+    /// Whether its owner is a follower, or else an agent.
+    bool is_followers;
     struct buffer in;
     struct buffer out;
     struct websocket websocket;

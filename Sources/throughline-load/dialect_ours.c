@@ -20,7 +20,7 @@ static void append_over_websocket(struct load *load, struct agent *agent, struct
     buffer_add_text(&text, "\",\"seq\":");
     buffer_add_number(&text, stream->ledger.sent + 1);
     buffer_add_text(&text, ",\"events\":");
-    session_add_events(load, &text, stream);
+    session_add_events(load, &text, stream, at);
     buffer_add_text(&text, "}");
     websocket_add(&agent->connection.out, false, buffer_front(&text), buffer_length(&text));
     ledger_send(&stream->ledger, at, load->stream_count == load->settings.sessions ? stream->tail : 0);
@@ -52,7 +52,7 @@ static void open_http(struct load *load, struct connection *connection, unsigned
 static void append_over_http(struct load *load, struct agent *agent, struct stream *stream, uint64_t at) {
     static struct buffer body;
     buffer_clear(&body);
-    session_add_events(load, &body, stream);
+    session_add_events(load, &body, stream, at);
     buffer_format(&agent->connection.out,
                   "POST /v1/sessions/%s/runs/r%u/events HTTP/1.1\r\nHost: 127.0.0.1\r\nRun-Lease: %s\r\nWrite-Seq: %llu\r\n"
                   "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",

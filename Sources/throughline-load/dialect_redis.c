@@ -4,7 +4,7 @@
 
 #include "failure.h"
 #include "load.h"
-#include "scan.h"
+#include "resp.h"
 
 static void open_redis(struct load *load, struct connection *connection, unsigned number) {
     connection_open(connection, load->settings.port, number);
@@ -24,7 +24,7 @@ static void add_bulk(struct buffer *out, const char *bytes, size_t length) {
 
 static void add_key(struct load *load, struct buffer *out, const struct stream *stream) {
     char key[128];
-    int length = snprintf(key, sizeof key, "%s-%u", load->settings.prefix, stream->number);
+    int length = snprintf(key, sizeof key, "%s-%u", load->settings.prefix, stream->session);
     add_bulk(out, key, (size_t)length);
 }
 
@@ -33,25 +33,16 @@ static void append_redis(struct load *load, struct agent *agent, struct stream *
     buffer_add_text(out, "*5\r\n$4\r\nXADD\r\n");
     add_key(load, out, stream);
     buffer_add_text(out, "$1\r\n*\r\n$1\r\nd\r\n");
-    add_bulk(out, load_text(load, stream, stream->ledger.sent + 1), load->settings.bytes);
+    add_bulk(out, load_text(load, stream, stream->ledger.sent + 1, at), load->settings.bytes);
     ledger_send(&stream->ledger, at, 0);
     agent_expect(agent, stream);
 }
 
-/// Takes one whole answer off the front; an id, a number or an error. @return false while it is not complete.
-static bool next_answer(struct buffer *in, struct scan *answer) {
-    char *bytes = buffer_front(in);
-    char *end = buffer_length(in) == 0 ? NULL : memchr(bytes, '\n', buffer_length(in));
-    if (end == NULL) return false;
-    *answer = scan_of(bytes, (size_t)(end - bytes));
-    if (*bytes == '$') {
-        struct scan digits = {bytes + 1, end};
-        size_t length = scan_number(&digits);
-        if (buffer_length(in) < (size_t)(end + 1 - bytes) + length + 2) return false;
-        *answer = scan_of(end + 1, length);
-        end += length + 2;
-    }
-    in->start += (size_t)(end + 1 - bytes);
+/// Takes one whole answer off the front: an id, a number or an error. @return false while it is not complete.
+static bool next_answer(struct buffer *in, struct resp *answer) {
+    struct scan scan = scan_of(buffer_front(in), buffer_length(in));
+    if (!resp_next(&scan, answer)) return false;
+    in->start = (size_t)(scan.at - in->bytes);
     return true;
 }
 
@@ -68,28 +59,27 @@ static void take_id(struct load *load, struct stream *stream, struct scan id) {
 }
 
 static void read_redis(struct load *load, struct agent *agent) {
-    struct scan answer;
+    struct resp answer;
     while (next_answer(&agent->connection.in, &answer)) {
         struct stream *stream = agent_answered(agent);
-        if (answer.at < answer.end && *answer.at == '-') {
-            load_refused(load, answer.at, (size_t)(answer.end - answer.at));
+        if (answer.kind == '$') {
+            take_id(load, stream, answer.text);
         } else {
-            take_id(load, stream, answer);
+            load_refused(load, answer.text.at, (size_t)(answer.text.end - answer.text.at));
         }
     }
     if (buffer_length(&agent->connection.in) == 0) buffer_clear(&agent->connection.in);
 }
 
 static uint64_t stream_length(struct load *load, struct connection *connection, const struct stream *stream) {
-    struct scan answer;
+    struct resp answer;
     buffer_add_text(&connection->out, "*2\r\n$4\r\nXLEN\r\n");
     add_key(load, &connection->out, stream);
     connection_flush(connection, -1);
     while (!next_answer(&connection->in, &answer)) {
         if (!connection_receive(connection)) fail("Redis closed the connection");
     }
-    answer.at++;
-    return scan_number(&answer);
+    return answer.count;
 }
 
 /// Each stream has as many entries as were acknowledged, or, where answers are missing, were sent.

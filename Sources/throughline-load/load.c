@@ -6,15 +6,16 @@
 #include <unistd.h>
 
 #include "failure.h"
+#include "stamp.h"
 
 enum { refusals_shown = 3 };
 
 const struct dialect *dialect_named(const char *name) {
-    static const struct dialect *const all[] = {&dialect_websocket, &dialect_http, &dialect_redis};
+    static const struct dialect *const all[] = {&dialect_websocket, &dialect_http, &dialect_redis, &dialect_nats};
     for (size_t at = 0; at < sizeof all / sizeof all[0]; at++) {
         if (strcmp(all[at]->name, name) == 0) return all[at];
     }
-    fail("--target is ws, http or redis, not %s", name);
+    fail("--target is ws, http, redis or nats, not %s", name);
 }
 
 static void hand_out_streams(struct load *load) {
@@ -33,7 +34,8 @@ void load_begin(struct load *load) {
     load->poll = poll_create();
     load->random = 88172645463325252u;
     load->latencies = allocate(1, sizeof *load->latencies);
-    load->text = allocate(load->settings.bytes + 64, 1);
+    load->text = allocate(load->settings.bytes, 1);
+    for (size_t byte = 0; byte < load->settings.bytes; byte++) load->text[byte] = (char)('a' + byte % 26);
     load->agents = allocate(load->settings.connections, sizeof *load->agents);
     hand_out_streams(load);
     for (unsigned at = 0; at < load->settings.connections; at++) {
@@ -93,11 +95,8 @@ struct stream *agent_answered(struct agent *agent) {
     return stream;
 }
 
-const char *load_text(struct load *load, const struct stream *stream, uint64_t number) {
-    size_t bytes = load->settings.bytes;
-    int length = snprintf(load->text, bytes + 64, "%u:%llu ", stream->number, (unsigned long long)number);
-    for (size_t at = (size_t)length; at < bytes; at++) load->text[at] = (char)('a' + at % 26);
-    load->text[bytes] = 0;
+const char *load_text(struct load *load, const struct stream *stream, uint64_t number, uint64_t at) {
+    stamp_write(load->text, (struct stamp){.at = at, .writer = stream->number, .number = number});
     return load->text;
 }
 

@@ -26,6 +26,12 @@ struct settings {
     /// Seconds for reading back what was written.
     double verify;
     const char *prefix;
+    /// Fan-out: how many read, how many of them stop reading, how many texts are in the session before.
+    unsigned readers;
+    unsigned stalled;
+    unsigned history;
+    /// Fan-out without a rate: texts that the slowest reader may be behind.
+    unsigned window;
     /// Whose processor time is counted; 0: nobody's.
     pid_t server;
 };
@@ -39,7 +45,8 @@ struct stream {
     /// Ours: the lease, the tail that the writes sent so far lead to, and where the next append goes.
     char lease[80];
     uint64_t tail;
-    uint64_t first_event;
+    /// Writes that carried no text, before the first that does.
+    uint64_t first_number;
     unsigned part;
     uint64_t offset;
     /// Redis: the last id.
@@ -111,6 +118,7 @@ struct dialect {
 extern const struct dialect dialect_websocket;
 extern const struct dialect dialect_http;
 extern const struct dialect dialect_redis;
+extern const struct dialect dialect_nats;
 
 const struct dialect *dialect_named(const char *name);
 
@@ -127,8 +135,8 @@ void load_refused(struct load *load, const char *bytes, size_t length);
 void agent_expect(struct agent *agent, struct stream *stream);
 struct stream *agent_answered(struct agent *agent);
 
-/// The text of one append: it names its stream and its number, so that no two are alike. In `load->text`.
-const char *load_text(struct load *load, const struct stream *stream, uint64_t number);
+/// The text of one append: it names its stream, its number and when it was due, so that no two are alike. In `load->text`.
+const char *load_text(struct load *load, const struct stream *stream, uint64_t number, uint64_t at);
 
 uint64_t load_random(struct load *load);
 bool findings_are_none(const struct findings *findings);

@@ -6,11 +6,13 @@
 
 #include "failure.h"
 #include "scenarios.h"
+#include "stamp.h"
 
 static const char usage[] =
     "usage: throughline-load SCENARIO --target NAME --port N [--option value ...]\n"
     "\n"
     "  append    durable appends; --target ws, http or redis\n"
+    "  fanout    one session, --connections that write and --readers; --target ws, nats or redis\n"
     "\n"
     "  --connections N   50     connections that write\n"
     "  --pipeline N      16     appends on their way on each\n"
@@ -21,6 +23,10 @@ static const char usage[] =
     "  --verify S        10     how long to read back what was written\n"
     "  --server PID             whose processor time is counted\n"
     "  --prefix NAME            of the sessions' names\n"
+    "  --readers N       1000   of the session\n"
+    "  --stalled N       0      more readers, who begin at the start and read nothing\n"
+    "  --history N       0      texts in the session before they come\n"
+    "  --window N        64     without --rate: texts that the slowest reader may be behind\n"
     "\n"
     "Prints one line of JSON. Exits with 1 when an acknowledgement or what was read back was wrong.\n";
 
@@ -45,7 +51,7 @@ static struct settings read_settings(int count, char **arguments) {
     snprintf(prefix, sizeof prefix, "load%llu", (unsigned long long)wall_milliseconds());
     struct settings settings = {
         .connections = 50, .pipeline = 16, .bytes = 200, .sessions = 1000,
-        .seconds = 20,     .warm_up = 1,   .verify = 10, .prefix = prefix,
+        .seconds = 20,     .warm_up = 1,   .verify = 10, .prefix = prefix, .readers = 1000, .window = 64,
     };
     unsigned port = 0, server = 0;
     const struct option options[] = {
@@ -60,6 +66,10 @@ static struct settings read_settings(int count, char **arguments) {
         {.name = "--rate", .number = &settings.rate},
         {.name = "--verify", .number = &settings.verify},
         {.name = "--server", .count = &server},
+        {.name = "--readers", .count = &settings.readers},
+        {.name = "--stalled", .count = &settings.stalled},
+        {.name = "--history", .count = &settings.history},
+        {.name = "--window", .count = &settings.window},
         {.name = "--prefix", .text = &settings.prefix},
     };
     for (int at = 0; at + 1 < count; at += 2) {
@@ -80,8 +90,7 @@ static struct settings read_settings(int count, char **arguments) {
 static void check_settings(const struct settings *settings) {
     if (settings->target == NULL || settings->port == 0) fail("--target and --port are needed");
     if (settings->connections == 0 || settings->sessions == 0) fail("--connections and --sessions are at least 1");
-    if (settings->sessions < settings->connections) fail("each connection needs a session of its own: more --sessions");
-    if (settings->bytes < 32 || settings->bytes > 65536) fail("--bytes is 32 to 65536");
+    if (settings->bytes < stamp_bytes || settings->bytes > 65536) fail("--bytes is %d to 65536", stamp_bytes);
     if (settings->seconds <= 0) fail("--seconds is more than 0");
 }
 
@@ -95,6 +104,7 @@ int main(int count, char **arguments) {
     signal(SIGPIPE, SIG_IGN);
     allow_many_files();
     if (strcmp(arguments[1], "append") == 0) return run_append(settings);
+    if (strcmp(arguments[1], "fanout") == 0) return run_fanout(settings);
     fputs(usage, stderr);
     return 2;
 }

@@ -126,8 +126,8 @@ static void ask_open(struct load *load, struct stream *stream, struct buffer *te
 
 static void take_open(struct stream *stream, struct scan answer) {
     if (!scan_number_after(&answer, "\"tail\":", &stream->tail)) fail("a write was answered without its tail");
-    stream->first_event = stream->tail;
-    ledger_begin(&stream->ledger, 1);
+    stream->first_number = 1;
+    ledger_begin(&stream->ledger, stream->first_number);
 }
 
 static void create_sessions(struct load *load, struct round *round) {
@@ -181,7 +181,7 @@ static void add_next_part(struct buffer *out, struct stream *stream) {
     stream->tail += 2;
 }
 
-void session_add_events(struct load *load, struct buffer *out, struct stream *stream) {
+void session_add_events(struct load *load, struct buffer *out, struct stream *stream, uint64_t at) {
     buffer_add_text(out, "[");
     if (stream->offset + load->settings.bytes > part_bytes) add_next_part(out, stream);
     buffer_add_text(out, "{\"type\":\"part.appended\",\"part\":{\"id\":\"p");
@@ -191,7 +191,7 @@ void session_add_events(struct load *load, struct buffer *out, struct stream *st
     buffer_add_text(out, "\",\"offset\":");
     buffer_add_number(out, stream->offset);
     buffer_add_text(out, ",\"text\":\"");
-    buffer_add(out, load_text(load, stream, stream->ledger.sent + 1), load->settings.bytes);
+    buffer_add(out, load_text(load, stream, stream->ledger.sent, at), load->settings.bytes);
     buffer_add_text(out, "\"}}]");
     stream->offset += load->settings.bytes;
     stream->tail++;

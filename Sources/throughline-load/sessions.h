@@ -17,7 +17,7 @@ void sessions_prepare(struct load *load);
 void sessions_prepare_apart(struct load *load);
 
 /// Adds the JSON array of events that is the stream's next append, and moves the stream on.
-void session_add_events(struct load *load, struct buffer *out, struct stream *stream);
+void session_add_events(struct load *load, struct buffer *out, struct stream *stream, uint64_t at);
 
 /// The name of a stream's session, in a buffer that the next call uses again.
 const char *session_name(const struct load *load, const struct stream *stream);
