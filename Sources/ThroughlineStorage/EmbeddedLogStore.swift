@@ -83,8 +83,11 @@ public final class EmbeddedLogStore: LogStore {
         defer { index.release(snapshot) }
         var page = RecordPage(after: after, limit: limit)
         if snapshot.needsArchive {
-            do { try archive.read(stream, movedUpTo: snapshot.movedCommit, into: &page) } catch {
-                throw StoreError(archive: error)
+            do {
+                try archive.read(stream, movedUpTo: snapshot.movedCommit, to: snapshot.archiveEnd, into: &page)
+            } catch {
+                // Its rows may have gone while they were read.
+                throw index.status(of: stream) == .erased ? .erased : StoreError(archive: error)
             }
         }
         try readLog(stream, snapshot, into: &page)

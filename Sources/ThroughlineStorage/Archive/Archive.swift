@@ -43,6 +43,17 @@ final class Archive: Sendable {
         INSERT OR IGNORE INTO position VALUES (1, 0, 0);
         """
 
+    /// What SQLite notes of each table and index of the schema, by their names.
+    static let expectedSchema: [String: String] = {
+        do {
+            return try DatabaseQueue().write { db in
+                try db.execute(sql: schema)
+                let rows = try Row.fetchAll(db, sql: "SELECT name, coalesce(sql, '') FROM sqlite_schema")
+                return Dictionary(uniqueKeysWithValues: rows.map { ($0[0], $0[1]) })
+            }
+        } catch { preconditionFailure("the schema of the archive is no SQL: \(error)") }
+    }()
+
     /// The last commit that has moved, and the highest log number that was in use up to it.
     func position() throws -> (commit: UInt64, log: UInt64) {
         try pool.read { db in
@@ -94,30 +105,55 @@ extension Archive {
     }
 
     /// Adds to a page the records of a stream in rows that moved up to a commit.
-    func read(_ stream: StreamID, movedUpTo commit: UInt64, into page: inout RecordPage) throws {
-        let after = Int64(bitPattern: page.after)
+    ///
+    /// A damaged page of SQLite can hide a row, or show another stream's: so rows are looked up in the table itself, not
+    /// only in its index, and have to go on one from the other up to `end`, where the log or the stream's tail takes over.
+    func read(_ stream: StreamID, movedUpTo commit: UInt64, to end: UInt64, into page: inout RecordPage) throws {
         page = try pool.read { [page] db in
             var page = page
+            let id = try Self.row(of: stream, db)
             let rows = try Row.fetchCursor(
                 db.cachedStatement(sql: Self.readSQL),
-                arguments: [stream.rawValue, after, Int64(bitPattern: commit)])
+                arguments: [id, Int64(bitPattern: page.after), Int64(bitPattern: commit)])
+            var reached: UInt64?
             while !page.isFull, let row = try rows.next() {
+                let (id, last): (Int64, UInt64) = (row[0], UInt64(bitPattern: row[2]))
                 try row.withUnsafeData(atIndex: 1) { data in
                     try (data ?? .init()).withUnsafeBytes { bytes in
-                        guard StretchRow.unpack(bytes, last: UInt64(bitPattern: row[2]), into: &page) else {
-                            let id: Int64 = row[0]
+                        guard let before = StretchRow.unpack(bytes, last: last, into: &page) else {
                             throw StoreError.corrupt("archive.sqlite, table stretches, row \(id), stream \(stream)")
+                        }
+                        guard reached.map({ $0 == before }) ?? (before <= page.after) else {
+                            throw Self.gap(after: reached ?? page.after, stream)
                         }
                     }
                 }
+                reached = last
             }
+            if !page.isFull, reached ?? page.after < end { throw Self.gap(after: reached ?? page.after, stream) }
             return page
         }
     }
 
+    /// The number of a stream's row, by the index, if the row there is that stream's.
+    private static func row(of stream: StreamID, _ db: Database) throws -> Int64 {
+        let id = try Int64.fetchOne(
+            db.cachedStatement(sql: "SELECT id FROM streams WHERE name = ?"), arguments: [stream.rawValue])
+        let name = try String.fetchOne(
+            db.cachedStatement(sql: "SELECT name FROM streams WHERE id = ?"), arguments: [id])
+        guard let id, name == stream.rawValue else {
+            throw StoreError.corrupt("archive.sqlite, table streams, stream \(stream): its row is missing")
+        }
+        return id
+    }
+
+    private static func gap(after number: UInt64, _ stream: StreamID) -> StoreError {
+        .corrupt("archive.sqlite, table stretches, stream \(stream): the records after \(number) are missing")
+    }
+
     private static let readSQL = """
-        SELECT id, records, last FROM stretches
-        WHERE stream = (SELECT id FROM streams WHERE name = ?) AND last > ? AND moved <= ? ORDER BY last, id
+        SELECT t.id, t.records, t.last FROM stretches i CROSS JOIN stretches t ON t.id = i.id
+        WHERE i.stream = ? AND i.last > ? AND t.stream = i.stream AND t.moved <= ? ORDER BY i.last, i.id
         """
 }
 

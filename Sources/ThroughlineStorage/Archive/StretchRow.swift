@@ -24,13 +24,25 @@ enum StretchRow {
         block.base.put(Checksum.crc32c(block.bytes.part(8..<block.count)), at: 4)
     }
 
-    /// Adds to a page what belongs there. False when the blob is damaged.
-    static func unpack(_ bytes: UnsafeRawBufferPointer, last: UInt64, into page: inout RecordPage) -> Bool {
-        guard bytes.count >= headerSize, bytes.get(UInt32.self, at: 0) == magic,
-            bytes.get(UInt32.self, at: 4) == Checksum.crc32c(bytes.part(8..<bytes.count)),
-            bytes.get(UInt64.self, at: 16) == last
-        else { return false }
+    /// Adds to a page what belongs there. Returns the tail before these records; `nil` when the blob is damaged.
+    static func unpack(_ bytes: UnsafeRawBufferPointer, last: UInt64, into page: inout RecordPage) -> UInt64? {
+        guard isIntact(bytes), bytes.get(UInt64.self, at: 16) == last else { return nil }
+        let before = bytes.get(UInt64.self, at: 8)
         let records = bytes.part(headerSize..<bytes.count)
-        return RecordPacking.unpack(records, from: bytes.get(UInt64.self, at: 8), into: &page)
+        return RecordPacking.unpack(records, from: before, into: &page) ? before : nil
+    }
+
+    /// Whether a blob is whole. Says nothing about whose it is.
+    static func isIntact(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        bytes.count >= headerSize && bytes.get(UInt32.self, at: 0) == magic
+            && bytes.get(UInt32.self, at: 4) == Checksum.crc32c(bytes.part(8..<bytes.count))
+    }
+
+    /// The tail before the records of a blob whose every record can be read and which ends with `last`; else `nil`.
+    static func range(of bytes: UnsafeRawBufferPointer, last: UInt64) -> UInt64? {
+        guard isIntact(bytes), bytes.get(UInt64.self, at: 16) == last else { return nil }
+        let before = bytes.get(UInt64.self, at: 8)
+        let events = RecordPacking.events(in: bytes.part(headerSize..<bytes.count))
+        return events.map { before + UInt64($0) } == last ? before : nil
     }
 }

@@ -66,6 +66,22 @@ enum RecordPacking {
     }
 }
 
+extension RecordPacking {
+    /// How many events there are; `nil` when the bytes are not packed records.
+    static func events(in bytes: UnsafeRawBufferPointer) -> Int? {
+        var (offset, events) = (0, 0)
+        while offset < bytes.count {
+            guard offset + headerSize <= bytes.count, let kind = LogRecord.Kind(rawValue: bytes[offset + 16]) else {
+                return nil
+            }
+            if kind == .event { events += 1 }
+            offset +=
+                headerSize + Int(bytes.get(UInt32.self, at: offset)) + Int(bytes.get(UInt32.self, at: offset + 4))
+        }
+        return offset == bytes.count ? events : nil
+    }
+}
+
 /// The result of a read while it grows: keeps to the limit, but takes at least one record.
 struct RecordPage {
     let after: UInt64

@@ -23,6 +23,8 @@ final class StreamIndex: Sendable {
         var segments: [Segment] = []
         /// Whether records after the asked number are in SQLite, in rows up to `movedCommit`.
         var needsArchive = false
+        /// Up to this number SQLite has to have them.
+        var archiveEnd: UInt64 = 0
         var movedCommit: UInt64 = 0
     }
 
@@ -113,7 +115,8 @@ extension StreamIndex.State {
         var snapshot = StreamIndex.Snapshot(movedCommit: movedCommit)
         guard entry.tail > after else { return snapshot }
         let stretches = entry.stretches
-        snapshot.needsArchive = stretches.first.map { $0.before > after } ?? true
+        snapshot.archiveEnd = stretches.first?.before ?? entry.tail
+        snapshot.needsArchive = snapshot.archiveEnd > after
         var index = stretches.firstPosition { $0.last > after }
         var total = 0
         while index < stretches.count, total <= bytes {
