@@ -4,12 +4,16 @@ import ThroughlineCore
 /// A few threads for reads from the store. Reads of one session stay on one thread, so they do not overtake each other.
 final class BlockingPool: Sendable {
     private let queues: [DispatchQueue]
+    private let executor: EngineEnvironment.Executor?
 
-    init(threads: Int) {
+    /// - Parameter executor: What runs the reads instead of threads.
+    init(threads: Int, executor: EngineEnvironment.Executor?) {
+        self.executor = executor
         queues = (0..<max(1, threads)).map { DispatchQueue(label: "throughline.reader.\($0)") }
     }
 
     func run(for session: SessionID, _ work: @escaping @Sendable () -> Void) {
+        if let executor { return executor(work) }
         queues[Int(session.hashValue.magnitude % UInt(queues.count))].async(execute: work)
     }
 }

@@ -34,7 +34,7 @@ public final class Engine: Sendable {
         self.configuration = configuration
         self.environment = environment
         self.logger = logger
-        pool = BlockingPool(threads: configuration.readerThreads)
+        pool = BlockingPool(threads: configuration.readerThreads, executor: environment.storeReads)
         desk = WorkDesk(maximumWaiters: configuration.maximumWorkWaiters)
         store.onCommit { [postman] in postman.flush() }
     }

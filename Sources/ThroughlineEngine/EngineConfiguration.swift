@@ -23,11 +23,15 @@ public struct EngineConfiguration: Sendable {
 
 /// Where the engine gets time and chance from.
 public struct EngineEnvironment: Sendable {
+    public typealias Executor = @Sendable (@escaping @Sendable () -> Void) -> Void
+
     public var now: @Sendable () -> Timestamp
     /// Milliseconds that never go back, from an arbitrary start.
     public var monotonic: @Sendable () -> Int64
     /// So many random bytes, fit for secrets.
     public var randomBytes: @Sendable (Int) -> [UInt8]
+    /// Runs what reads from the store, in order, and not before it returns. `nil`: threads of the engine's own do.
+    public var storeReads: Executor?
 
     public init(
         now: @escaping @Sendable () -> Timestamp, monotonic: @escaping @Sendable () -> Int64,

@@ -29,7 +29,7 @@ extension EmbeddedLogStore {
     private static func open(
         _ folder: StoreFolder, _ configuration: StoreConfiguration, _ logger: Logger
     ) throws -> Parts {
-        try folder.createArchive(configuration.fileSystem)
+        try folder.createArchive()
         let archive = try Archive(path: folder.archivePath, configuration)
         let index = StreamIndex()
         let position = try archive.position()

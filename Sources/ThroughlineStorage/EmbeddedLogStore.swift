@@ -19,14 +19,24 @@ public final class EmbeddedLogStore: LogStore {
     private let inbox: MoverInbox
     private let writer: CommitWriter
     private let mover: SegmentMover
-    private let threads: (writer: WorkerThread, mover: WorkerThread, pool: WorkerThread)
+    /// `nil` when whoever opened the store drives it, step by step.
+    private let threads: (writer: WorkerThread, mover: WorkerThread, pool: WorkerThread)?
+    /// Completions of what came after the store was closed, where there are no threads.
+    private let refused = Monitor<[LogCompletion]>([])
 
     /// Opens the store in a folder, which is made when it is not there, and reads back what a crash left.
     ///
     /// Throws `failed` when another server has the folder, `corrupt` with file and place when something durable cannot be
     /// read and the damage cannot be confined to streams, `full` when there is no room.
-    public init(
+    public convenience init(
         directory: String, configuration: StoreConfiguration = .init(), logger: Logger
+    ) throws(StoreError) {
+        try self.init(directory: directory, configuration: configuration, logger: logger, hasThreads: true)
+    }
+
+    /// - Parameter hasThreads: False: nothing happens but by `stepWriter`, `stepMover` and `stepPool`, all called on one thread.
+    package init(
+        directory: String, configuration: StoreConfiguration, logger: Logger, hasThreads: Bool
     ) throws(StoreError) {
         let parts = try Self.open(directory, configuration.bounded, logger)
         folder = parts.folder
@@ -39,12 +49,32 @@ public final class EmbeddedLogStore: LogStore {
         inbox = parts.inbox
         writer = parts.writer
         mover = parts.mover
+        guard hasThreads else {
+            threads = nil
+            return
+        }
         threads = (
             WorkerThread(name: "tl-log-writer") { [writer] in writer.run() },
             WorkerThread(name: "tl-log-mover") { [mover] in mover.run() },
             WorkerThread(name: "tl-log-spares") { [pool] in pool.run() }
         )
     }
+
+    /// Commits what is queued. False when there was nothing.
+    package func stepWriter() -> Bool {
+        let late = refused.change { list in
+            defer { list = [] }
+            return list
+        }
+        for completion in late { completion(.failure(.closed)) }
+        return writer.step() || !late.isEmpty
+    }
+
+    /// Moves a segment, or finishes erasures. False when there was nothing, or it failed.
+    package func stepMover() -> Bool { mover.step() }
+
+    /// Prepares a spare segment. False when none is missing.
+    package func stepPool() -> Bool { pool.step() }
 
     public func onCommit(_ handler: @escaping @Sendable () -> Void) {
         writer.handler.withLock { $0 = handler }
@@ -60,6 +90,7 @@ public final class EmbeddedLogStore: LogStore {
     }
 
     private func refuse(_ completion: @escaping LogCompletion) {
+        if threads == nil { return refused.change { $0.append(completion) } }
         DispatchQueue.global().async { completion(.failure(.closed)) }
     }
 
@@ -140,17 +171,19 @@ public final class EmbeddedLogStore: LogStore {
 
     public func close() {
         guard queue.close() else { return }
-        threads.writer.join()
+        inbox.hurry()
+        if threads == nil { while stepWriter() || stepMover() {} }
+        threads?.writer.join()
         inbox.stop()
-        threads.mover.join()
+        threads?.mover.join()
         pool.stop()
-        threads.pool.join()
+        threads?.pool.join()
         let segments = index.state.withLock { state in
             state.isClosed = true
             return state.segments
         }
         while index.state.withLock({ $0.reads > 0 }) { pauseBriefly() }
-        for segment in segments.values { closeDescriptor(segment.file.descriptor) }
+        for segment in segments.values { files.close(segment.file.descriptor) }
         mover.close()
         pool.close()
         archive.close()

@@ -58,4 +58,26 @@ private let other = StreamID("sessions/other")
         store.close()
         #expect(results.withLock { $0 } == [nil, nil])
     }
+
+    @Test(.timeLimit(.minutes(1))) func `an erasure that cannot be finished fails when the store closes`() throws {
+        let folder = TemporaryFolder()
+        let isBroken = Mutex(false)
+        var configuration = StoreConfiguration.roomy
+        let real = FileSystem.real
+        configuration.fileSystem.read = { descriptor, buffer, offset throws(SystemCallError) in
+            if isBroken.withLock({ $0 }) { throw SystemCallError(call: "pread", code: EIO) }
+            return try real.read(descriptor, buffer, offset)
+        }
+        let store = try folder.open(configuration)
+        try store.fill(secret, count: 5)
+        isBroken.withLock { $0 = true }
+        let results = Mutex<[StoreError?]>([])
+        store.erase(secret) { result in results.withLock { $0.append(result.storeError) } }
+        store.close()
+        #expect(results.withLock { $0.count == 1 && $0[0] != nil })
+        let second = try folder.open()
+        #expect(second.status(of: secret) == .erased)
+        try eventually { try folder.files(containing: "0-xxx").isEmpty }
+        second.close()
+    }
 }

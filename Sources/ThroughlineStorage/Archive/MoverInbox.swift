@@ -14,6 +14,7 @@ final class MoverInbox: Sendable {
         /// Segments that are written to their end, oldest first.
         var sealed: [Segment] = []
         var erasures: [PendingErasure] = []
+        var isClosing = false
         var isStopping = false
     }
 
@@ -31,15 +32,16 @@ final class MoverInbox: Sendable {
     func add(_ erasure: PendingErasure) { monitor.change { $0.erasures.append(erasure) } }
     func stop() { monitor.change { $0.isStopping = true } }
 
+    /// The store is closing: what cannot be done now is given up.
+    func hurry() { monitor.change { $0.isClosing = true } }
+
     /// Waits for work. `moved` is the last commit that has moved.
     func next(moved: UInt64) -> Work {
-        monitor.wait { state in
-            let ready = state.erasures.filter { $0.commit <= moved }
-            if !ready.isEmpty { return .finish(ready) }
-            if state.isStopping, state.erasures.isEmpty { return .stop }
-            return state.sealed.first.map { .move($0) }
-        }
+        monitor.wait { $0.next(moved: moved) }
     }
+
+    /// The same without waiting.
+    func nextNow(moved: UInt64) -> Work? { monitor.withLock { $0.next(moved: moved) } }
 
     /// The first sealed segment is done with.
     func removeFirst() { monitor.change { _ = $0.sealed.removeFirst() } }
@@ -50,9 +52,23 @@ final class MoverInbox: Sendable {
         }
     }
 
-    /// Waits a while after a failure. Returns what has to be given up because the store is closing.
-    func pause(milliseconds: Int) -> [PendingErasure]? {
-        monitor.wait(milliseconds: milliseconds) { $0.isStopping }
-        return monitor.withLock { $0.isStopping ? $0.erasures : nil }
+    /// Waits a while after a failure, but not when there is something to give up because the store is closing: that is
+    /// taken out.
+    func pause(milliseconds: Int) -> [PendingErasure] {
+        monitor.wait(milliseconds: milliseconds) { $0.isStopping || $0.isClosing && !$0.erasures.isEmpty }
+        return monitor.withLock { state in
+            guard state.isClosing else { return [] }
+            defer { state.erasures = [] }
+            return state.erasures
+        }
+    }
+}
+
+extension MoverInbox.State {
+    fileprivate func next(moved: UInt64) -> MoverInbox.Work? {
+        let ready = erasures.filter { $0.commit <= moved }
+        if !ready.isEmpty { return .finish(ready) }
+        if isStopping, erasures.isEmpty { return .stop }
+        return sealed.first.map { .move($0) }
     }
 }

@@ -19,6 +19,7 @@ final class SegmentMover: @unchecked Sendable {
     private var done: [Segment] = []
     /// Rows were deleted that still stand in SQLite's own log.
     private var mustTruncate = false
+    private var failures = 0
     private let block = ByteBlock(capacity: 4096)
 
     init(
@@ -38,19 +39,33 @@ final class SegmentMover: @unchecked Sendable {
 
     /// The body of the thread.
     func run() {
-        var failures = 0
         while true {
             let work = inbox.next(moved: moved)
             if case .stop = work { return }
-            do {
-                try perform(work)
-                failures = 0
-            } catch {
-                failures += 1
-                logger.error("records could not be moved", metadata: ["error": "\(error)"])
-                let pause = min(60_000, 100 << min(failures, 10))
-                if let given = inbox.pause(milliseconds: pause) { return giveUp(given, StoreError(archive: error)) }
+            if let error = attempt(work) {
+                giveUp(inbox.pause(milliseconds: min(60_000, 100 << min(failures, 10))), error)
             }
+        }
+    }
+
+    /// The same for what there is to do now, without waiting. False when nothing could be done.
+    func step() -> Bool {
+        guard let work = inbox.nextNow(moved: moved) else { return false }
+        if case .stop = work { return false }
+        guard let error = attempt(work) else { return true }
+        return giveUp(inbox.pause(milliseconds: 0), error)
+    }
+
+    /// What went wrong, if anything did.
+    private func attempt(_ work: MoverInbox.Work) -> StoreError? {
+        do {
+            try perform(work)
+            failures = 0
+            return nil
+        } catch {
+            failures += 1
+            logger.error("records could not be moved", metadata: ["error": "\(error)"])
+            return StoreError(archive: error)
         }
     }
 
@@ -125,13 +140,15 @@ final class SegmentMover: @unchecked Sendable {
         }
     }
 
-    private func giveUp(_ erasures: [PendingErasure], _ error: StoreError) {
-        inbox.remove(erasures)
+    /// False when there was nothing to give up.
+    @discardableResult
+    private func giveUp(_ erasures: [PendingErasure], _ error: StoreError) -> Bool {
         for erasure in erasures { queue.finish(.finished(erasure.stream, erasure.completion, .failure(error))) }
+        return !erasures.isEmpty
     }
 
     /// Closes the files that are left. After the thread has ended.
-    func close() { for segment in done { closeDescriptor(segment.file.descriptor) } }
+    func close() { for segment in done { files.close(segment.file.descriptor) } }
 }
 
 extension StreamIndex {

@@ -20,6 +20,22 @@ public struct FileSystem: Sendable {
     public var remove: @Sendable (String) throws(SystemCallError) -> Void = systemRemove
     /// Gives a file another name, replacing what had it.
     public var rename: @Sendable (String, String) throws(SystemCallError) -> Void = systemRename
+    /// Closes a descriptor.
+    public var close: @Sendable (Int32) -> Void = systemClose
+    /// The length of an open file, in bytes.
+    public var size: @Sendable (Int32) throws(SystemCallError) -> Int = systemSize
+    /// Cuts an open file, or lengthens it with zeros.
+    public var truncate: @Sendable (Int32, Int) throws(SystemCallError) -> Void = systemTruncate
+    /// Locks an open file for this process until it is closed. Throws when another has it.
+    public var lock: @Sendable (Int32) throws(SystemCallError) -> Void = systemLock
+    /// Makes a folder that only its owner may use; one that is there is given that mode.
+    public var createDirectory: @Sendable (String) throws(SystemCallError) -> Void = systemCreateDirectory
+    /// The names in a folder, in no order.
+    public var list: @Sendable (String) throws(SystemCallError) -> [String] = systemList
+    /// Whether there is anything of that name.
+    public var exists: @Sendable (String) -> Bool = systemExists
+    /// So many bytes that nobody can guess.
+    public var randomBytes: @Sendable (Int) -> [UInt8] = systemRandomBytes
 
     /// The operating system itself.
     public static let real = FileSystem()
@@ -40,6 +56,19 @@ public struct FileSystem: Sendable {
         }
     }
 
+    /// Calls `write` with what is left, and how much is done, until nothing is left: one call may take only a part.
+    package static func writeAll(
+        _ bytes: UnsafeRawBufferPointer, _ write: (UnsafeRawBufferPointer, Int) -> Int
+    ) throws(SystemCallError) {
+        var done = 0
+        while done < bytes.count {
+            let count = write(UnsafeRawBufferPointer(rebasing: bytes[done...]), done)
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw SystemCallError(call: "pwrite", code: count == 0 ? ENOSPC : errno) }
+            done += count
+        }
+    }
+
     /// Writes a few bytes at the start of a file.
     func write(_ bytes: [UInt8], to descriptor: Int32) throws(SystemCallError) {
         let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 8)
@@ -51,7 +80,7 @@ public struct FileSystem: Sendable {
     /// The bytes of a whole file, for the small ones.
     func contents(of path: String) throws(SystemCallError) -> [UInt8] {
         let descriptor = try open(path, O_RDONLY | O_CLOEXEC, 0)
-        defer { closeDescriptor(descriptor) }
+        defer { close(descriptor) }
         let block = ByteBlock(capacity: 4096)
         while true {
             let room = block.extend(by: 4096)
@@ -85,65 +114,4 @@ public struct SystemCallError: Error, CustomStringConvertible {
 
     /// There is no room, or nothing may be written: the store can go on later.
     var isFull: Bool { [ENOSPC, EROFS, EFBIG, EDQUOT].contains(code) }
-}
-
-func closeDescriptor(_ descriptor: Int32) { _ = close(descriptor) }
-
-private let systemOpen: @Sendable (String, Int32, UInt32) throws(SystemCallError) -> Int32 = {
-    path, flags, mode throws(SystemCallError) in
-    let descriptor = Glibc.open(path, flags, mode_t(mode))
-    guard descriptor >= 0 else { throw SystemCallError(call: "open", path: path, code: errno) }
-    return descriptor
-}
-
-private let systemWrite: @Sendable (Int32, UnsafeRawBufferPointer, Int) throws(SystemCallError) -> Void = {
-    descriptor, bytes, offset throws(SystemCallError) in
-    var done = 0
-    while done < bytes.count {
-        let count = pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset + done))
-        if count < 0, errno == EINTR { continue }
-        guard count > 0 else { throw SystemCallError(call: "pwrite", code: count == 0 ? ENOSPC : errno) }
-        done += count
-    }
-}
-
-private let systemRead: @Sendable (Int32, UnsafeMutableRawBufferPointer, Int) throws(SystemCallError) -> Int = {
-    descriptor, buffer, offset throws(SystemCallError) in
-    var done = 0
-    while done < buffer.count {
-        let count = pread(descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(offset + done))
-        if count < 0, errno == EINTR { continue }
-        guard count >= 0 else { throw SystemCallError(call: "pread", code: errno) }
-        if count == 0 { break }
-        done += count
-    }
-    return done
-}
-
-private let systemSynchronize: @Sendable (Int32) throws(SystemCallError) -> Void = {
-    descriptor throws(SystemCallError) in
-    guard fdatasync(descriptor) == 0 else { throw SystemCallError(call: "fdatasync", code: errno) }
-}
-
-private let systemAllocate: @Sendable (Int32, Int) throws(SystemCallError) -> Void = {
-    descriptor, length throws(SystemCallError) in
-    // It returns the error instead of setting errno.
-    let code = posix_fallocate(descriptor, 0, off_t(length))
-    guard code == 0 else { throw SystemCallError(call: "posix_fallocate", code: code) }
-}
-
-private let systemSynchronizeDirectory: @Sendable (String) throws(SystemCallError) -> Void = {
-    path throws(SystemCallError) in
-    let descriptor = try systemOpen(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
-    defer { closeDescriptor(descriptor) }
-    guard fsync(descriptor) == 0 else { throw SystemCallError(call: "fsync", path: path, code: errno) }
-}
-
-private let systemRemove: @Sendable (String) throws(SystemCallError) -> Void = { path throws(SystemCallError) in
-    guard unlink(path) == 0 else { throw SystemCallError(call: "unlink", path: path, code: errno) }
-}
-
-private let systemRename: @Sendable (String, String) throws(SystemCallError) -> Void = {
-    old, new throws(SystemCallError) in
-    guard Glibc.rename(old, new) == 0 else { throw SystemCallError(call: "rename", path: old, code: errno) }
 }

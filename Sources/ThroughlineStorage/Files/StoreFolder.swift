@@ -14,6 +14,7 @@ final class StoreFolder: Sendable {
 
     let path: String
     let identity: [UInt8]
+    private let files: FileSystem
     private let lock: Int32
 
     var logPath: String { path + "/log" }
@@ -24,25 +25,26 @@ final class StoreFolder: Sendable {
 
     init(_ path: String, _ files: FileSystem) throws(StoreError) {
         self.path = path
+        self.files = files
         do throws(SystemCallError) {
-            try Self.create(path)
-            try Self.create(path + "/log")
+            try files.createDirectory(path)
+            try files.createDirectory(path + "/log")
         } catch { throw StoreError(opening: error) }
         lock = try Self.lock(path + "/LOCK", files)
         do throws(StoreError) {
             identity = try Self.identity(in: path, files)
         } catch {
-            closeDescriptor(lock)
+            files.close(lock)
             throw error
         }
     }
 
     /// Lets the next server in.
-    func unlock() { closeDescriptor(lock) }
+    func unlock() { files.close(lock) }
 
     /// Makes the archive's file, when it is not there, with the mode that SQLite then gives to those beside it too.
-    func createArchive(_ files: FileSystem) throws(SystemCallError) {
-        closeDescriptor(try files.open(archivePath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600))
+    func createArchive() throws(SystemCallError) {
+        files.close(try files.open(archivePath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600))
     }
 
     func segmentPath(_ id: UInt32) -> String {
@@ -52,37 +54,26 @@ final class StoreFolder: Sendable {
 
     /// The ids of all segment files, in order.
     func segmentIDs() throws(StoreError) -> [UInt32] {
-        guard let folder = opendir(logPath) else {
-            throw StoreError(opening: SystemCallError(call: "opendir", path: logPath, code: errno))
-        }
-        defer { closedir(folder) }
-        var ids: [UInt32] = []
-        while let item = readdir(folder) {
-            let name = withUnsafeBytes(of: item.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            guard name.hasPrefix("segment-"), name.hasSuffix(".log") else { continue }
-            if let id = UInt32(name.dropFirst(8).dropLast(4)) { ids.append(id) }
-        }
-        return ids.sorted()
-    }
-
-    private static func create(_ path: String) throws(SystemCallError) {
-        guard mkdir(path, 0o700) != 0 else { return }
-        guard errno == EEXIST else { throw SystemCallError(call: "mkdir", path: path, code: errno) }
-        guard chmod(path, 0o700) == 0 else { throw SystemCallError(call: "chmod", path: path, code: errno) }
+        let names: [String]
+        do throws(SystemCallError) { names = try files.list(logPath) } catch { throw StoreError(opening: error) }
+        return names.compactMap { name in
+            guard name.hasPrefix("segment-"), name.hasSuffix(".log") else { return nil }
+            return UInt32(name.dropFirst(8).dropLast(4))
+        }.sorted()
     }
 
     private static func lock(_ path: String, _ files: FileSystem) throws(StoreError) -> Int32 {
         do throws(SystemCallError) {
             let descriptor = try files.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-            guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            do throws(SystemCallError) {
+                try files.lock(descriptor)
+            } catch {
                 let holder = (try? files.contents(of: path)).map { String(decoding: $0, as: UTF8.self) } ?? "unknown"
-                closeDescriptor(descriptor)
+                files.close(descriptor)
                 throw SystemCallError(
-                    call: "another server uses this folder (\(holder)); flock", path: path, code: errno)
+                    call: "another server uses this folder (\(holder)); flock", path: path, code: error.code)
             }
-            _ = ftruncate(descriptor, 0)
+            try? files.truncate(descriptor, 0)
             try files.write(Array("process \(getpid())".utf8), to: descriptor)
             return descriptor
         } catch { throw StoreError(opening: error) }
@@ -91,7 +82,7 @@ final class StoreFolder: Sendable {
     private static func identity(in folder: String, _ files: FileSystem) throws(StoreError) -> [UInt8] {
         let path = folder + "/identity"
         do throws(SystemCallError) {
-            if access(path, F_OK) != 0, access(folder + "/archive.sqlite", F_OK) != 0 {
+            if !files.exists(path), !files.exists(folder + "/archive.sqlite") {
                 return try createIdentity(at: path, in: folder, files)
             }
             let bytes = try files.contents(of: path)
@@ -114,14 +105,13 @@ final class StoreFolder: Sendable {
     private static func createIdentity(
         at path: String, in folder: String, _ files: FileSystem
     ) throws(SystemCallError) -> [UInt8] {
-        var random = SystemRandomNumberGenerator()
-        let identity = (0..<identityBytes).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+        let identity = files.randomBytes(identityBytes)
         var bytes = identityMagic + identity
         let checksum = bytes.withUnsafeBytes { Checksum.crc32c($0) }
         withUnsafeBytes(of: checksum.littleEndian) { bytes.append(contentsOf: $0) }
         let draft = path + ".new"
         let descriptor = try files.open(draft, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        defer { closeDescriptor(descriptor) }
+        defer { files.close(descriptor) }
         try files.write(bytes, to: descriptor)
         try files.synchronize(descriptor)
         try files.rename(draft, path)

@@ -47,14 +47,23 @@ final class CommitWriter: @unchecked Sendable {
 
     /// The body of the thread: ends when the queue is closed and empty.
     func run() {
-        while queue.take(&batch) {
-            index.lookUp(batch, into: &entries)
-            var start = 0
-            while start < batch.count { start = commit(from: start) }
-            index.dropAbsent(batch, entries)
-            batch.removeAll(keepingCapacity: batch.count < 1 << 16)
-            entries.removeAll(keepingCapacity: batch.count < 1 << 16)
-        }
+        while queue.take(&batch) { commitBatch() }
+    }
+
+    /// The same for what is queued now, without waiting. False when there was nothing.
+    func step() -> Bool {
+        guard queue.takeNow(&batch) else { return false }
+        commitBatch()
+        return true
+    }
+
+    private func commitBatch() {
+        index.lookUp(batch, into: &entries)
+        var start = 0
+        while start < batch.count { start = commit(from: start) }
+        index.dropAbsent(batch, entries)
+        batch.removeAll(keepingCapacity: batch.count < 1 << 16)
+        entries.removeAll(keepingCapacity: batch.count < 1 << 16)
     }
 
     /// Makes one commit of the operations from `start`, as many as fit. Returns the first that is not in it.

@@ -57,11 +57,11 @@ struct LogRecovery {
             let path = folder.segmentPath(id)
             let descriptor = try files.open(path, O_RDWR | O_CLOEXEC, 0)
             let file = SegmentFile(
-                id: id, path: path, descriptor: descriptor, capacity: Int(lseek(descriptor, 0, SEEK_END)))
+                id: id, path: path, descriptor: descriptor, capacity: try files.size(descriptor))
             if let first = try firstHeader(of: file) {
                 candidates.append(Candidate(file: file, first: first))
             } else {
-                closeDescriptor(descriptor)
+                files.close(descriptor)
                 try files.remove(path)
             }
         }
@@ -124,7 +124,7 @@ struct LogRecovery {
         }
         try checkEnd(segment, bytes, nextFirst)
         if segment.used == 0 {
-            closeDescriptor(candidate.file.descriptor)
+            files.close(candidate.file.descriptor)
             return try files.remove(candidate.file.path)
         }
         if nextFirst == nil {

@@ -53,31 +53,33 @@ final class SegmentPool: Sendable {
         }
         if isKept { return }
         try files.remove(file.path)
-        closeDescriptor(file.descriptor)
+        files.close(file.descriptor)
     }
 
     /// The body of the background thread: keeps the spare segments ready.
     func run() {
-        while true {
-            let isOpen = monitor.wait { state in
-                if state.isClosed { return false }
-                guard state.ready.count < spare, !state.hasFailed else { return nil }
-                state.isPreparing = true
-                return true
+        while monitor.wait(until: { $0.beginPreparing(spare) }) { prepare() }
+    }
+
+    /// The same without waiting: false when nothing is missing now.
+    func step() -> Bool {
+        guard monitor.withLock({ $0.beginPreparing(spare) }) == true else { return false }
+        prepare()
+        return true
+    }
+
+    private func prepare() {
+        do throws(SystemCallError) {
+            let file = try create(capacity: segmentBytes)
+            monitor.change { state in
+                state.ready.append(file)
+                state.isPreparing = false
             }
-            guard isOpen else { return }
-            do throws(SystemCallError) {
-                let file = try create(capacity: segmentBytes)
-                monitor.change { state in
-                    state.ready.append(file)
-                    state.isPreparing = false
-                }
-            } catch {
-                logger.warning("no segment could be prepared", metadata: ["error": "\(error)"])
-                monitor.change { state in
-                    state.isPreparing = false
-                    state.hasFailed = true
-                }
+        } catch {
+            logger.warning("no segment could be prepared", metadata: ["error": "\(error)"])
+            monitor.change { state in
+                state.isPreparing = false
+                state.hasFailed = true
             }
         }
     }
@@ -87,7 +89,7 @@ final class SegmentPool: Sendable {
 
     /// Closes the files. After the thread has ended.
     func close() {
-        for file in monitor.change({ $0.takeReady() }) { closeDescriptor(file.descriptor) }
+        for file in monitor.change({ $0.takeReady() }) { files.close(file.descriptor) }
     }
 
     private func create(capacity: Int) throws(SystemCallError) -> SegmentFile {
@@ -105,7 +107,7 @@ final class SegmentPool: Sendable {
         } catch {
             // Room that a half-made file holds would be missing where it is needed.
             try? files.remove(path)
-            closeDescriptor(descriptor)
+            files.close(descriptor)
             throw error
         }
         return SegmentFile(id: id, path: path, descriptor: descriptor, capacity: capacity)
@@ -113,6 +115,14 @@ final class SegmentPool: Sendable {
 }
 
 extension SegmentPool.State {
+    /// Whether one is to be prepared. `nil`: not now. False: never again.
+    fileprivate mutating func beginPreparing(_ spare: Int) -> Bool? {
+        if isClosed { return false }
+        guard ready.count < spare, !hasFailed else { return nil }
+        isPreparing = true
+        return true
+    }
+
     fileprivate mutating func takeReady() -> [SegmentFile] {
         defer { ready = [] }
         return ready

@@ -66,20 +66,28 @@ final class OperationQueue: Sendable {
 
     /// Waits for operations and swaps them with an empty array. False when there will be no more.
     func take(_ batch: inout [StoreOperation]) -> Bool {
-        monitor.wait { state in
-            if state.operations.isEmpty {
-                if state.isClosing, state.erasures == 0 { return false }
-                state.isWriterWaiting = true
-                return nil
-            }
-            state.isWriterWaiting = false
-            swap(&state.operations, &batch)
-            return true
-        }
+        monitor.wait { $0.take(&batch) }
+    }
+
+    /// The same without waiting: false when there is nothing now.
+    func takeNow(_ batch: inout [StoreOperation]) -> Bool {
+        monitor.withLock { $0.take(&batch) } ?? false
     }
 }
 
 extension OperationQueue.State {
+    /// `nil`: nothing yet. False: there will be no more.
+    fileprivate mutating func take(_ batch: inout [StoreOperation]) -> Bool? {
+        if operations.isEmpty {
+            if isClosing, erasures == 0 { return false }
+            isWriterWaiting = true
+            return nil
+        }
+        isWriterWaiting = false
+        swap(&operations, &batch)
+        return true
+    }
+
     fileprivate mutating func takeWaiting() -> Bool {
         defer { isWriterWaiting = false }
         return isWriterWaiting
