@@ -30,9 +30,11 @@ let package = Package(
     ],
     targets: [
         .target(name: "ThroughlineCore", swiftSettings: settings),
+        .target(name: "CThroughlineChecksum"),
         .target(
             name: "ThroughlineStorage",
             dependencies: [
+                "CThroughlineChecksum",
                 "ThroughlineCore",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
@@ -93,7 +95,8 @@ let package = Package(
         .testTarget(
             name: "CoreTests", dependencies: ["ThroughlineCore", "ThroughlineTestKit"], swiftSettings: settings),
         .testTarget(
-            name: "StorageTests", dependencies: ["ThroughlineStorage", "ThroughlineTestKit"], swiftSettings: settings),
+            name: "StorageTests", dependencies: ["CThroughlineChecksum", "ThroughlineStorage", "ThroughlineTestKit"],
+            swiftSettings: settings),
         .testTarget(
             name: "EngineTests",
             dependencies: [

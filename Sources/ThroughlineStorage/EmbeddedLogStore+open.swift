@@ -35,7 +35,7 @@ extension EmbeddedLogStore {
         let position = try archive.position()
         try index.load(archive, movedCommit: position.commit)
         var recovery = LogRecovery(
-            folder: folder, files: configuration.fileSystem, index: index, position: position, logger: logger)
+            folder: folder, configuration: configuration, index: index, position: position, logger: logger)
         try recovery.run()
         index.endRecovery()
 
@@ -43,7 +43,8 @@ extension EmbeddedLogStore {
         let inbox = MoverInbox()
         // What was written before is not written to again: it moves, and a torn end in it is never mistaken for a commit.
         for segment in recovery.segments { inbox.add(sealed: segment) }
-        let pool = SegmentPool(folder, configuration, nextID: recovery.nextID, logger: logger)
+        let pool = SegmentPool(
+            folder, configuration, ready: recovery.spares, nextID: recovery.nextID, logger: logger)
         let writer = CommitWriter(
             queue: queue, index: index, pool: pool, mover: inbox, storeTag: folder.tag,
             lastCommit: recovery.expected - 1, lastLogNumber: recovery.lastLog, configuration: configuration,
@@ -60,15 +61,18 @@ extension EmbeddedLogStore {
 extension StreamIndex {
     /// Takes in what SQLite knows.
     fileprivate func load(_ archive: Archive, movedCommit: UInt64) throws {
-        state.withLock { $0.movedCommit = movedCommit }
-        try archive.forEachStream { row in
-            state.withLock { $0.entries[row.name] = StreamEntry(state: row.isErased ? .erased : .live, tail: row.tail) }
-            if let damage = row.damage { markDamaged(row.name, damage) }
+        try state.withLock { state in
+            state.movedCommit = movedCommit
+            try archive.forEachStream { row in
+                state.entries[row.name] = StreamEntry(state: row.isErased ? .erased : .live, tail: row.tail)
+                if let damage = row.damage { state.markDamaged(row.name, damage) }
+            }
         }
     }
 
     /// From now on the writer decides, beginning with what is durable.
     fileprivate func endRecovery() {
         state.withLock { for entry in $0.entries.values { entry.resetDecisions() } }
+        noticeDamage()
     }
 }

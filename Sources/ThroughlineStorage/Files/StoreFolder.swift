@@ -6,7 +6,7 @@ import ThroughlineCore
 /// ```
 /// LOCK            held with flock while a server uses the folder; its text names the process
 /// identity        "TLSTORE1", 32 random bytes, u32 CRC-32C of these 40
-/// log/            segment-<id>.log
+/// log/            segment-<id>.log, and segment-<id>.new while one is being made
 /// archive.sqlite  what has moved from the log (and -wal, -shm beside it)
 /// ```
 final class StoreFolder: Sendable {
@@ -47,17 +47,27 @@ final class StoreFolder: Sendable {
         files.close(try files.open(archivePath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600))
     }
 
-    func segmentPath(_ id: UInt32) -> String {
+    func segmentPath(_ id: UInt32) -> String { segmentPath(id, ".log") }
+
+    /// What a segment is called while it is being made.
+    func segmentDraftPath(_ id: UInt32) -> String { segmentPath(id, ".new") }
+
+    private func segmentPath(_ id: UInt32, _ suffix: String) -> String {
         let digits = String(id)
-        return "\(logPath)/segment-\(String(repeating: "0", count: max(0, 8 - digits.count)))\(digits).log"
+        return "\(logPath)/segment-\(String(repeating: "0", count: max(0, 8 - digits.count)))\(digits)\(suffix)"
     }
 
     /// The ids of all segment files, in order.
-    func segmentIDs() throws(StoreError) -> [UInt32] {
+    func segmentIDs() throws(StoreError) -> [UInt32] { try segmentIDs(".log") }
+
+    /// The ids of the segments that were being made when the server ended, in order.
+    func segmentDraftIDs() throws(StoreError) -> [UInt32] { try segmentIDs(".new") }
+
+    private func segmentIDs(_ suffix: String) throws(StoreError) -> [UInt32] {
         let names: [String]
         do throws(SystemCallError) { names = try files.list(logPath) } catch { throw StoreError(opening: error) }
         return names.compactMap { name in
-            guard name.hasPrefix("segment-"), name.hasSuffix(".log") else { return nil }
+            guard name.hasPrefix("segment-"), name.hasSuffix(suffix) else { return nil }
             return UInt32(name.dropFirst(8).dropLast(4))
         }.sorted()
     }

@@ -101,16 +101,21 @@ enum DecodedEntry {
 
 extension LogEntry {
     /// Reads the entry at an offset of bytes that end with the commit.
-    static func decode(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> DecodedEntry {
+    ///
+    /// - Parameter isIntact: The checksum of the whole commit was right: those of the entry are not looked at.
+    static func decode(
+        _ bytes: UnsafeRawBufferPointer, at offset: Int, isIntact: Bool = false
+    ) -> DecodedEntry {
         guard offset + headerSize <= bytes.count else { return .unreadable }
         let nameLength = Int(bytes.get(UInt16.self, at: offset + 10))
         let nameStart = offset + headerSize
         guard (1...maximumNameBytes).contains(nameLength), nameStart + nameLength <= bytes.count else {
             return .unreadable
         }
-        let head = Checksum.crc32c(bytes.part(offset + 8..<offset + 40))
         let named = bytes.part(nameStart..<nameStart + nameLength)
-        guard Checksum.crc32c(named, after: head) == bytes.get(UInt32.self, at: offset + 40) else { return .unreadable }
+        guard isIntact || headChecksum(bytes, at: offset, named) == bytes.get(UInt32.self, at: offset + 40) else {
+            return .unreadable
+        }
         let stream = StreamID(String(decoding: named, as: UTF8.self))
 
         // The head is whole, so the lengths in it are what was written.
@@ -120,7 +125,7 @@ extension LogEntry {
         let end = records + recordsLength
         guard end <= bytes.count, let kind = Kind(rawValue: bytes[offset + 8]) else { return .unreadable }
         guard Int(bytes.get(UInt32.self, at: offset)) == end - offset,
-            Checksum.crc32c(bytes.part(offset + 8..<end)) == bytes.get(UInt32.self, at: offset + 4)
+            isIntact || Checksum.crc32c(bytes.part(offset + 8..<end)) == bytes.get(UInt32.self, at: offset + 4)
         else { return .damaged(stream, end: end) }
         return .intact(
             LogEntry(
@@ -130,17 +135,24 @@ extension LogEntry {
                 summary: bytes[offset + 9] == 1 ? records - summaryLength..<records : nil,
                 records: records..<end, end: end))
     }
+
+    private static func headChecksum(
+        _ bytes: UnsafeRawBufferPointer, at offset: Int, _ name: UnsafeRawBufferPointer
+    ) -> UInt32 {
+        Checksum.crc32c(name, after: Checksum.crc32c(bytes.part(offset + 8..<offset + 40)))
+    }
 }
 
 extension LogEntry {
     /// Calls `body` with the place and the meaning of each entry of a commit; the last when one is unreadable.
     static func forEach(
-        in bytes: UnsafeRawBufferPointer, at start: Int, _ header: CommitHeader, _ body: (Int, DecodedEntry) -> Void
+        in bytes: UnsafeRawBufferPointer, at start: Int, _ header: CommitHeader, isIntact: Bool = false,
+        _ body: (Int, DecodedEntry) -> Void
     ) {
         let commit = UnsafeRawBufferPointer(rebasing: bytes[..<min(start + Int(header.length), bytes.count)])
         var offset = start + CommitHeader.size
         for _ in 0..<header.entryCount {
-            let decoded = decode(commit, at: offset)
+            let decoded = decode(commit, at: offset, isIntact: isIntact)
             body(offset, decoded)
             switch decoded {
             case .intact(let entry): offset = entry.end

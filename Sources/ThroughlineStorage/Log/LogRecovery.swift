@@ -12,6 +12,9 @@ struct LogRecovery {
     let files: FileSystem
     let index: StreamIndex
     let logger: Logger
+    /// What a file has to have to be a spare segment, and how many are kept.
+    let segmentBytes: Int
+    let maximumSpares: Int
     /// Up to here everything is in SQLite.
     let movedLog: UInt64
     /// The commit that has to come next.
@@ -19,6 +22,8 @@ struct LogRecovery {
     var lastLog: UInt64
     var nextID: UInt32 = 1
     var segments: [Segment] = []
+    /// Files that are ready to be written: whole, and all zeros.
+    var spares: [SegmentFile] = []
 
     private struct Candidate {
         var file: SegmentFile
@@ -26,11 +31,13 @@ struct LogRecovery {
     }
 
     init(
-        folder: StoreFolder, files: FileSystem, index: StreamIndex, position: (commit: UInt64, log: UInt64),
-        logger: Logger
+        folder: StoreFolder, configuration: StoreConfiguration, index: StreamIndex,
+        position: (commit: UInt64, log: UInt64), logger: Logger
     ) {
         self.folder = folder
-        self.files = files
+        files = configuration.fileSystem
+        segmentBytes = configuration.segmentBytes
+        maximumSpares = configuration.spareSegments
         self.index = index
         self.logger = logger
         movedLog = position.log
@@ -40,6 +47,10 @@ struct LogRecovery {
 
     /// Fills the index with what is in the log and not in SQLite. `segments` are then to be moved.
     mutating func run() throws {
+        for id in try folder.segmentDraftIDs() {
+            nextID = max(nextID, id + 1)
+            try files.remove(folder.segmentDraftPath(id))
+        }
         let candidates = try findCandidates().sorted { $0.first.logNumber < $1.first.logNumber }
         for (position, candidate) in candidates.enumerated() {
             let next = position + 1 < candidates.count ? candidates[position + 1].first.commitNumber : nil
@@ -49,7 +60,8 @@ struct LogRecovery {
         try files.synchronizeDirectory(folder.logPath)
     }
 
-    /// The files with commits that have not moved. The others are removed: nobody needs them.
+    /// The files with commits that have not moved. Of the others, those that are all zeros are kept as spares, and the rest
+    /// are removed: nobody needs them.
     private mutating func findCandidates() throws -> [Candidate] {
         var candidates: [Candidate] = []
         for id in try folder.segmentIDs() {
@@ -58,9 +70,13 @@ struct LogRecovery {
             let descriptor = try files.open(path, O_RDWR | O_CLOEXEC, 0)
             let file = SegmentFile(
                 id: id, path: path, descriptor: descriptor, capacity: try files.size(descriptor))
-            if let first = try firstHeader(of: file) {
-                candidates.append(Candidate(file: file, first: first))
-            } else {
+            switch try contents(of: file) {
+            case .commits(let first): candidates.append(Candidate(file: file, first: first))
+            case .zeros where file.capacity == segmentBytes && spares.count < maximumSpares:
+                // Zeros that were written and not synchronized become durable before the first commit is written on them.
+                try files.synchronize(descriptor)
+                spares.append(file)
+            case .zeros, .remains:
                 files.close(descriptor)
                 try files.remove(path)
             }
@@ -68,155 +84,151 @@ struct LogRecovery {
         return candidates
     }
 
-    private func firstHeader(of file: SegmentFile) throws -> CommitHeader? {
-        let head = ByteBlock(capacity: 4096)
-        try load(file, CommitHeader.size, into: head)
-        if let header = CommitHeader.decode(head.bytes, at: 0, storeTag: folder.tag) {
-            return header.logNumber > movedLog ? header : nil
-        }
-        let block = ByteBlock(capacity: 4096)
-        try load(file, file.capacity, into: block)
-        if let offset = laterCommit(block.bytes, from: 0, after: expected - 1, log: nil) {
-            throw StoreError.corrupt("\(file.path) at 0: no commit, but there is one at \(offset)")
-        }
-        return nil
+    private enum Contents {
+        case commits(first: CommitHeader)
+        case zeros
+        /// Commits that have moved, or what zeroing them has left.
+        case remains
     }
 
-    private func load(_ file: SegmentFile, _ length: Int, into block: ByteBlock) throws {
-        let room = UnsafeMutableRawBufferPointer(start: block.extend(by: length), count: length)
-        block.truncate(to: try files.read(file.descriptor, room, 0))
-    }
-
-    /// The place of a commit header with a number over `number` at or after an offset: proof that all before it was durable.
-    private func laterCommit(
-        _ bytes: UnsafeRawBufferPointer, from start: Int, after number: UInt64, log: UInt64?
-    ) -> Int? {
-        var offset = CommitHeader.padded(start)
-        while offset + CommitHeader.size <= bytes.count {
-            if bytes.get(UInt64.self, at: offset) == CommitHeader.magic,
-                let header = CommitHeader.decode(bytes, at: offset, storeTag: folder.tag),
-                header.commitNumber > number, log == nil || header.logNumber == log
-            {
-                return offset
-            }
-            offset += 8
+    private func contents(of file: SegmentFile) throws -> Contents {
+        var reader = SegmentReader(file, files)
+        if let header = try reader.header(at: 0, storeTag: folder.tag) {
+            return header.logNumber > movedLog ? .commits(first: header) : .remains
         }
-        return nil
+        switch try reader.rest(from: 0, storeTag: folder.tag, where: { $0.commitNumber >= expected }) {
+        case .commit(let place):
+            throw StoreError.corrupt("\(file.path) at 0: no commit, but there is one at \(place)")
+        case .zeros: return .zeros
+        case .noCommit: return .remains
+        }
     }
 
     private mutating func replay(_ candidate: Candidate, nextFirst: UInt64?) throws {
-        let block = ByteBlock(capacity: 4096)
-        try load(candidate.file, candidate.file.capacity, into: block)
-        let bytes = block.bytes
+        var reader = SegmentReader(candidate.file, files)
         let segment = Segment(file: candidate.file, logNumber: candidate.first.logNumber)
-        var offset = 0
         var last = 0
-        while let header = header(bytes, at: offset, segment) {
-            if !header.isIntact(bytes, at: offset) {
-                if try isTorn(header, bytes, at: offset, segment, nextFirst) { break }
-            }
-            try replay(header, bytes, at: offset, segment)
-            last = offset
-            offset += header.stride
-            segment.used = offset
+        while let header = try header(&reader, at: segment.used, segment) {
+            let bytes = try reader.bytes(at: segment.used, count: header.stride)
+            let isIntact = header.isIntact(bytes, at: 0)
+            if !isIntact, try isTorn(&reader, segment, nextFirst) { break }
+            // Looking further has moved the reader.
+            try replay(
+                header, isIntact ? bytes : reader.bytes(at: segment.used, count: header.stride), isIntact, segment)
+            last = segment.used
+            segment.used += header.stride
             segment.lastCommit = expected
             expected += 1
         }
-        try checkEnd(segment, bytes, nextFirst)
+        try checkEnd(segment, &reader, nextFirst)
         if segment.used == 0 {
             files.close(candidate.file.descriptor)
             return try files.remove(candidate.file.path)
         }
         if nextFirst == nil {
             // The kernel may take a write for done whose fdatasync failed or never came: write the last commit again.
-            try files.write(segment.file.descriptor, bytes.part(last..<min(offset, bytes.count)), last)
+            let length = min(segment.used, candidate.file.capacity) - last
+            try files.write(
+                segment.file.descriptor, try reader.bytes(at: last, count: length).part(0..<length), last)
             try files.synchronize(segment.file.descriptor)
         }
         segments.append(segment)
         index.state.withLock { $0.segments[segment.logNumber] = segment }
     }
 
-    private func header(_ bytes: UnsafeRawBufferPointer, at offset: Int, _ segment: Segment) -> CommitHeader? {
-        guard let header = CommitHeader.decode(bytes, at: offset, storeTag: folder.tag),
+    private func header(
+        _ reader: inout SegmentReader, at offset: Int, _ segment: Segment
+    ) throws -> CommitHeader? {
+        guard let header = try reader.header(at: offset, storeTag: folder.tag),
             header.logNumber == segment.logNumber, header.segmentID == segment.file.id, header.commitNumber == expected
         else { return nil }
         return header
     }
 
+    /// The place of a later commit of a segment behind its last one: proof that all before it was durable.
+    private func laterCommit(_ reader: inout SegmentReader, _ segment: Segment, from offset: Int) throws -> Int? {
+        let rest = try reader.rest(from: offset, storeTag: folder.tag) {
+            $0.commitNumber > expected && $0.logNumber == segment.logNumber
+        }
+        if case .commit(let place) = rest { return place }
+        return nil
+    }
+
     /// Whether a commit that is not whole was the last one being written, then or at an earlier crash.
-    private func isTorn(
-        _ header: CommitHeader, _ bytes: UnsafeRawBufferPointer, at offset: Int, _ segment: Segment,
-        _ nextFirst: UInt64?
-    ) throws -> Bool {
+    private func isTorn(_ reader: inout SegmentReader, _ segment: Segment, _ nextFirst: UInt64?) throws -> Bool {
+        let place = segment.place(segment.used)
         let isFollowed =
-            laterCommit(bytes, from: offset + CommitHeader.size, after: expected, log: segment.logNumber) != nil
-            || nextFirst == expected + 1
+            try nextFirst == expected + 1
+            || laterCommit(&reader, segment, from: segment.used + CommitHeader.size) != nil
         if isFollowed || (nextFirst ?? expected) != expected {
-            logger.error("a commit is damaged", metadata: ["place": "\(segment.place(offset))"])
+            logger.error("a commit is damaged", metadata: ["place": "\(place)"])
             return false
         }
         if nextFirst == nil {
-            logger.warning("the last commit was torn and is dropped", metadata: ["place": "\(segment.place(offset))"])
+            logger.warning("the last commit was torn and is dropped", metadata: ["place": "\(place)"])
             index.state.withLock { $0.metrics.tornCommits += 1 }
         }
         return true
     }
 
     /// Where a segment's commits end, the next segment's have to go on, or there is nothing more.
-    private func checkEnd(_ segment: Segment, _ bytes: UnsafeRawBufferPointer, _ nextFirst: UInt64?) throws {
+    private func checkEnd(_ segment: Segment, _ reader: inout SegmentReader, _ nextFirst: UInt64?) throws {
         if let nextFirst {
             guard nextFirst == expected else {
                 throw StoreError.corrupt("\(segment.place(segment.used)): commit \(expected) is not there")
             }
-        } else if let place = laterCommit(bytes, from: segment.used, after: expected, log: segment.logNumber) {
+        } else if let place = try laterCommit(&reader, segment, from: segment.used) {
             throw StoreError.corrupt(
                 "\(segment.place(segment.used)): commit \(expected) is damaged, but there is a later one at \(place)")
         }
     }
 
+    /// Takes in the entries of one commit, whose bytes these are.
     private func replay(
-        _ header: CommitHeader, _ bytes: UnsafeRawBufferPointer, at start: Int, _ segment: Segment
+        _ header: CommitHeader, _ bytes: UnsafeRawBufferPointer, _ isIntact: Bool, _ segment: Segment
     ) throws {
-        var unreadable: Int?
-        LogEntry.forEach(in: bytes, at: start, header) { offset, decoded in
-            switch decoded {
-            case .intact(let entry): index.replay(entry, bytes, at: offset, segment)
-            case .damaged(let stream, _): index.markDamaged(stream, segment.place(offset))
-            case .unreadable: unreadable = offset
+        let start = segment.used
+        let unreadable: Int? = index.state.withLock { state in
+            var unreadable: Int?
+            LogEntry.forEach(in: bytes, at: 0, header, isIntact: isIntact) { offset, decoded in
+                switch decoded {
+                case .intact(let entry): state.replay(entry, bytes, at: offset, start, segment)
+                case .damaged(let stream, _): state.markDamaged(stream, segment.place(start + offset))
+                case .unreadable: unreadable = start + offset
+                }
             }
+            return unreadable
         }
         if let unreadable { throw StoreError.corrupt("\(segment.place(unreadable)): the stream cannot be told") }
     }
 }
 
-extension StreamIndex {
-    /// Takes in an entry of the log while the store opens.
-    fileprivate func replay(
-        _ logEntry: LogEntry, _ bytes: UnsafeRawBufferPointer, at offset: Int, _ segment: Segment
+extension StreamIndex.State {
+    /// Takes in an entry of the log while the store opens: at an offset of the bytes of a commit, which begins at `start`.
+    fileprivate mutating func replay(
+        _ logEntry: LogEntry, _ bytes: UnsafeRawBufferPointer, at offset: Int, _ start: Int, _ segment: Segment
     ) {
-        let isGap = state.withLock { state in
-            let entry = state.entry(logEntry.stream)
-            if logEntry.kind == .erase {
-                entry.erase()
-                state.damage[logEntry.stream] = nil
-                return false
-            }
-            if entry.state == .damaged { return false }
-            if entry.tail != logEntry.expecting || entry.state == .erased { return true }
-            entry.state = .live
-            entry.tail = logEntry.tail
-            entry.stretches.append(
-                Stretch(
-                    before: logEntry.expecting, last: logEntry.tail, logNumber: segment.logNumber,
-                    offset: UInt32(offset), length: UInt32(logEntry.end - offset),
-                    payloadBytes: UInt32(logEntry.records.count - logEntry.recordCount * RecordPacking.headerSize)))
-            if let summary = logEntry.summary {
-                entry.summary = Array(bytes[summary])
-                entry.summaryLog = segment.logNumber
-            }
-            segment.records += logEntry.recordCount
-            return false
+        let entry = entry(logEntry.stream)
+        if logEntry.kind == .erase {
+            entry.erase()
+            damage[logEntry.stream] = nil
+            return
         }
-        if isGap { markDamaged(logEntry.stream, "\(segment.place(offset)): records before it are missing") }
+        if entry.state == .damaged { return }
+        if entry.tail != logEntry.expecting || entry.state == .erased {
+            return markDamaged(logEntry.stream, "\(segment.place(start + offset)): records before it are missing")
+        }
+        entry.state = .live
+        entry.tail = logEntry.tail
+        entry.stretches.append(
+            Stretch(
+                before: logEntry.expecting, last: logEntry.tail, logNumber: segment.logNumber,
+                offset: UInt32(start + offset), length: UInt32(logEntry.end - offset),
+                payloadBytes: UInt32(logEntry.records.count - logEntry.recordCount * RecordPacking.headerSize)))
+        if let summary = logEntry.summary {
+            entry.summary = Array(bytes[summary])
+            entry.summaryLog = segment.logNumber
+        }
+        segment.records += logEntry.recordCount
     }
 }

@@ -20,13 +20,16 @@ final class SegmentPool: Sendable {
     private let logger: Logger
     private let monitor: Monitor<State>
 
-    init(_ folder: StoreFolder, _ configuration: StoreConfiguration, nextID: UInt32, logger: Logger) {
+    init(
+        _ folder: StoreFolder, _ configuration: StoreConfiguration, ready: [SegmentFile], nextID: UInt32,
+        logger: Logger
+    ) {
         self.folder = folder
         self.logger = logger
         files = configuration.fileSystem
         segmentBytes = configuration.segmentBytes
         spare = configuration.spareSegments
-        monitor = Monitor(State(nextID: nextID))
+        monitor = Monitor(State(ready: ready, nextID: nextID))
     }
 
     /// A segment with room for one commit of so many bytes. Waits for one that is being made, else makes it here.
@@ -98,14 +101,18 @@ final class SegmentPool: Sendable {
             return state.nextID
         }
         let path = folder.segmentPath(id)
-        let descriptor = try files.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        // Under another name until it is whole: who opens the store after a crash must not take half of one for a spare.
+        let draft = folder.segmentDraftPath(id)
+        let descriptor = try files.open(draft, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         do throws(SystemCallError) {
             try files.allocate(descriptor, capacity)
             try files.zero(descriptor, upTo: capacity)
             try files.synchronize(descriptor)
+            try files.rename(draft, path)
             try files.synchronizeDirectory(folder.logPath)
         } catch {
             // Room that a half-made file holds would be missing where it is needed.
+            try? files.remove(draft)
             try? files.remove(path)
             files.close(descriptor)
             throw error

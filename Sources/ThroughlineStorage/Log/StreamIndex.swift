@@ -91,6 +91,9 @@ final class StreamIndex: Sendable {
         hasDamage.store(true, ordering: .releasing)
     }
 
+    /// Damage may have been noted while the store opened.
+    func noticeDamage() { hasDamage.store(state.withLock { !$0.damage.isEmpty }, ordering: .releasing) }
+
     func isDamaged(_ entry: StreamEntry) -> Bool {
         hasDamage.load(ordering: .acquiring) && state.withLock { _ in entry.state == .damaged }
     }
@@ -104,7 +107,8 @@ extension StreamIndex.State {
         return entry
     }
 
-    fileprivate mutating func markDamaged(_ stream: StreamID, _ reason: String) {
+    /// See ``StreamIndex/markDamaged(_:_:)``.
+    mutating func markDamaged(_ stream: StreamID, _ reason: String) {
         let entry = entry(stream)
         if entry.state == .erased { return }
         entry.state = .damaged
