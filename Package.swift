@@ -92,6 +92,18 @@ let package = Package(
             dependencies: ["ThroughlineEngine"],
             swiftSettings: settings
         ),
+        .executableTarget(
+            name: "throughline-echo",
+            dependencies: [
+                "ThroughlineServer",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            path: "Tests/Support/WebSocketEcho",
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "CoreTests", dependencies: ["ThroughlineCore", "ThroughlineTestKit"], swiftSettings: settings),
         .testTarget(

@@ -19,6 +19,19 @@ public enum UTF8Check {
         return length
     }
 
+    /// Whether all of it is whole characters.
+    public static func isValid(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        bytes.withMemoryRebound(to: UInt8.self) { bytes in
+            var index = 0
+            while index < bytes.count {
+                let length = sequenceLength(in: bytes, at: index)
+                if length == 0 { return false }
+                index += length
+            }
+            return true
+        }
+    }
+
     /// How long a sequence is that starts with this byte; 0 if none does.
     @inlinable
     public static func expectedLength(of first: UInt8) -> Int {

@@ -14,14 +14,14 @@ struct Gatekeeper: Sendable {
     /// Checks where a request comes from. A page of a stranger must not reach a server on the visitor's own machine, neither
     /// across origins nor by a name that resolves to loopback.
     func checkOrigin(_ origin: String?, host: String?) throws(Refusal) {
-        if isDevelopment, !Self.isLoopback(authority: host ?? "") {
+        if isDevelopment, !Authority.isLoopback(host ?? "") {
             throw Refusal(.hostRefused, "With --dev the server answers only to localhost, 127.0.0.1 and [::1].")
         }
         guard let origin, !allowedOrigins.contains(origin) else { return }
         let authority =
             origin.split(separator: "/", omittingEmptySubsequences: true).dropFirst().first.map(String.init) ?? ""
         if authority == host { return }
-        if isDevelopment, Self.isLoopback(authority: authority) { return }
+        if isDevelopment, Authority.isLoopback(authority) { return }
         throw Refusal(.originRefused, "Pages of \(origin) may not use this server. Allow it with --allow-origin.")
     }
 
@@ -35,23 +35,5 @@ struct Gatekeeper: Sendable {
             throw Refusal(.keyInvalid, "The key is not one of this server's.")
         }
         return name
-    }
-
-    static func bearer(_ header: String?) -> String? {
-        guard let header, header.lowercased().hasPrefix("bearer ") else { return nil }
-        return header.dropFirst("bearer ".count).trimmingSpaces()
-    }
-
-    /// Whether `host` or `host:port` names this machine.
-    static func isLoopback(authority: String) -> Bool {
-        var host = authority.lowercased()
-        if host.hasPrefix("[") {
-            host = String(host.dropFirst().prefix { $0 != "]" })
-        } else if let colon = host.lastIndex(of: ":") {
-            host = String(host[..<colon])
-        }
-        if host == "localhost" || host == "::1" || host.hasSuffix(".localhost") { return true }
-        let numbers = host.split(separator: ".", omittingEmptySubsequences: false)
-        return numbers.count == 4 && numbers[0] == "127" && numbers.allSatisfy { UInt8($0) != nil }
     }
 }

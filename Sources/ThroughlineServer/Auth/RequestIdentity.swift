@@ -1,17 +1,9 @@
-import HTTPTypes
-public import Hummingbird
-public import ThroughlineCore
+import ThroughlineCore
 
 /// Who makes a request: what the client states, with the name of the key it came with.
 public enum RequestIdentity {
     /// The name of the key that the current request was let in with.
     @TaskLocal static var keyName: String?
-
-    /// From the header `Throughline-Participant`, or the query's `as`.
-    public static func participant(of request: Request) throws -> Participant {
-        let stated = request.headers[.throughlineParticipant] ?? request.uri.queryParameters["as"].map(String.init)
-        return try parse(stated, key: keyName)
-    }
 
     /// Reads `ada; role=user; device=d1`. Absent, it is an anonymous user.
     static func parse(_ text: String?, key: String?) throws(Refusal) -> Participant {
@@ -57,12 +49,4 @@ extension StringProtocol {
         while text.last == " " { text.removeLast() }
         return String(text)
     }
-}
-
-extension HTTPField.Name {
-    static let throughlineParticipant = HTTPField.Name("Throughline-Participant")!
-    static let runLease = HTTPField.Name("Run-Lease")!
-    static let writeSeq = HTTPField.Name("Write-Seq")!
-    static let lastEventID = HTTPField.Name("Last-Event-ID")!
-    static let xAccelBuffering = HTTPField.Name("X-Accel-Buffering")!
 }

@@ -1,32 +1,41 @@
 import HTTPTypes
 import Hummingbird
-import HummingbirdCore
-import Logging
-import NIOCore
+package import HummingbirdCore
+package import Logging
+package import NIOCore
 import NIOHTTP1
-import NIOHTTPTypes
+package import NIOHTTPTypes
 import NIOHTTPTypesHTTP1
-import NIOWebSocket
+package import NIOWebSocket
 
 /// One port for HTTP and WebSocket.
 ///
 /// The first head of a connection decides. A WebSocket becomes a plain handler on its event loop, with no task; anything else
 /// gets Hummingbird's own HTTP pipeline. An upgrade works only as the first request of a connection (swift-nio issue 680).
-struct DualChannel: HTTPChannelHandler {
-    typealias HTTP = NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
+package struct DualChannel: HTTPChannelHandler {
+    package typealias HTTP = NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
 
-    struct Value: ServerChildChannelValue {
-        let channel: any Channel
+    package struct Value: ServerChildChannelValue {
+        package let channel: any Channel
         /// Known after the first head; `nil` for a WebSocket. A channel reads only once it is set up, so this cannot be waited
         /// for there.
         let http: EventLoopFuture<HTTP?>
     }
 
-    let responder: HTTPChannelHandler.Responder
+    package let responder: HTTPChannelHandler.Responder
     let limits: TransportLimits
     let upgrader: @Sendable () -> NIOWebSocketServerUpgrader
 
-    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
+    package init(
+        responder: @escaping HTTPChannelHandler.Responder, limits: TransportLimits,
+        upgrader: @escaping @Sendable () -> NIOWebSocketServerUpgrader
+    ) {
+        self.responder = responder
+        self.limits = limits
+        self.upgrader = upgrader
+    }
+
+    package func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         let promise = channel.eventLoop.makePromise(of: HTTP?.self)
         let limits = limits
         let upgrader = upgrader
@@ -59,7 +68,7 @@ struct DualChannel: HTTPChannelHandler {
         return prepared.map { Value(channel: channel, http: promise.futureResult) }
     }
 
-    func handle(value: Value, logger: Logger) async {
+    package func handle(value: Value, logger: Logger) async {
         // A connection that ends before its first head has nothing to be handled.
         guard let http = try? await value.http.get() else { return }
         await CallerWatch.$connection.withValue(value.channel) { await handleHTTP(asyncChannel: http, logger: logger) }
@@ -140,26 +149,5 @@ private final class FirstRequestHandler: ChannelInboundHandler, RemovableChannel
         self.promise = nil
         deadline?.cancel()
         promise.completeWith(result())
-    }
-}
-
-/// Stands next to the socket and writes bytes that need no encoding: frames that are made already, and an answer to what is
-/// no HTTP.
-final class PlainWriter: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
-
-    private var context: ChannelHandlerContext?
-
-    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
-
-    func write(_ bytes: ByteBuffer) { context?.write(wrapOutboundOut(bytes), promise: nil) }
-
-    func flush() { context?.flush() }
-
-    func writeAndFlush(_ bytes: ByteBuffer) {
-        write(bytes)
-        flush()
     }
 }

@@ -38,7 +38,7 @@ struct GuardMiddleware<Context: RequestContext>: RouterMiddleware {
         guard request.uri.path.hasPrefix("/v1/") || request.uri.path == "/metrics" else {
             return try await next(request, context)
         }
-        let name = try gatekeeper.admit(token: Gatekeeper.bearer(request.headers[.authorization]))
+        let name = try gatekeeper.admit(token: BearerKey.read(request.headers[.authorization]))
         return try await RequestIdentity.$keyName.withValue(name) { try await next(request, context) }
     }
 

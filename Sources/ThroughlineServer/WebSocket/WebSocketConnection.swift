@@ -5,7 +5,7 @@ import ThroughlineEngine
 /// One WebSocket: who is on it, which sessions it reads, which answers it waits for.
 ///
 /// `@unchecked Sendable`: every method runs on the connection's loop, and completions are brought there by the mailbox.
-final class WebSocketConnection: @unchecked Sendable {
+final class WebSocketConnection: WebSocketConsumer, @unchecked Sendable {
     let engine: Engine
     let gatekeeper: Gatekeeper
     let limits: TransportLimits
@@ -89,7 +89,9 @@ final class WebSocketConnection: @unchecked Sendable {
 
     // MARK: In
 
-    func received(_ message: [UInt8]) {
+    var takesBinary: Bool { false }
+
+    func received(_ message: [UInt8], isBinary: Bool) {
         messageBytes = message.count
         do throws(JSONError) {
             let frame = try JSONDocument.parse(message)

@@ -1,11 +1,9 @@
-import NIOCore
-import NIOWebSocket
-import ThroughlineCore
-import ThroughlineEngine
+package import NIOCore
 
 /// Frames as a server sends them, RFC 6455 section 5.2: never masked, so one frame's bytes serve all readers.
-enum WebSocketFraming {
-    static func text(_ payload: [UInt8]) -> ByteBuffer { frame(0x81, payload) }
+package enum WebSocketFraming {
+    package static func text(_ payload: [UInt8]) -> ByteBuffer { frame(0x81, payload) }
+    package static func binary(_ payload: [UInt8]) -> ByteBuffer { frame(0x82, payload) }
     static func ping() -> ByteBuffer { frame(0x89, []) }
     static func pong(_ payload: [UInt8]) -> ByteBuffer { frame(0x8A, payload) }
 
@@ -28,18 +26,5 @@ enum WebSocketFraming {
         }
         buffer.writeBytes(payload)
         return buffer
-    }
-
-    /// `{"session": ..., "events": [...]}`, one buffer for all readers of a slice.
-    static func events(_ slice: EventSlice, of session: SessionID) -> ByteBuffer {
-        slice.encoded(.webSocket) { deliveries in
-            var writer = JSONWriter(capacity: deliveries.reduce(64) { $0 + $1.bytes.count + 1 })
-            writer.object {
-                $0.field("session", session.value)
-                $0.key("events")
-                $0.array(deliveries) { $0.raw($1.bytes) }
-            }
-            return text(writer.bytes)
-        }
     }
 }

@@ -3,17 +3,18 @@ import NIOWebSocket
 import ThroughlineCore
 
 /// The channel's end of a WebSocket: frames to messages, pings, closing, backpressure. What messages mean is
-/// ``WebSocketConnection``'s business.
+/// its consumer's business.
 final class WebSocketHandler: ChannelDuplexHandler {
     typealias InboundIn = WebSocketFrame
     typealias OutboundIn = Never
     typealias OutboundOut = Never
 
-    private let connection: WebSocketConnection
+    private let consumer: any WebSocketConsumer
     private let plain: PlainWriter
     private let limits: TransportLimits
     private var fragments: [UInt8] = []
     private var isInMessage = false
+    private var isBinary = false
     private var lastHeard = NIODeadline.now()
     private var pinger: RepeatedTask?
     private var isClosing = false
@@ -22,8 +23,8 @@ final class WebSocketHandler: ChannelDuplexHandler {
     private weak var channel: (any Channel)?
     private var context: ChannelHandlerContext?
 
-    init(connection: WebSocketConnection, plain: PlainWriter, limits: TransportLimits) {
-        self.connection = connection
+    init(consumer: any WebSocketConsumer, plain: PlainWriter, limits: TransportLimits) {
+        self.consumer = consumer
         self.plain = plain
         self.limits = limits
     }
@@ -31,12 +32,12 @@ final class WebSocketHandler: ChannelDuplexHandler {
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         channel = context.channel
-        connection.output = self
+        consumer.output = self
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
         pinger = context.eventLoop.scheduleRepeatedTask(
             initialDelay: limits.pingInterval, delay: limits.pingInterval
         ) { _ in bound.value.checkSilence() }
-        connection.opened()
+        consumer.opened()
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -47,7 +48,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
     func channelInactive(context: ChannelHandlerContext) {
         pinger?.cancel()
         isClosing = true
-        connection.closed()
+        consumer.closed()
         context.fireChannelInactive()
     }
 
@@ -59,11 +60,15 @@ final class WebSocketHandler: ChannelDuplexHandler {
             if frame.opcode == .connectionClose { context.close(promise: nil) }
             return
         }
+        guard frame.maskKey != nil, !frame.rsv1, !frame.rsv2, !frame.rsv3 else {
+            return close(1002, "A client's frame is masked, and of no extension.")
+        }
         switch frame.opcode {
         case .text, .binary, .continuation: take(frame)
         case .ping: send(WebSocketFraming.pong(Array(frame.unmaskedData.readableBytesView)))
+        case .pong: break
         case .connectionClose: answerClose(frame)
-        default: break
+        default: close(1002, "There is no such opcode.")
         }
     }
 
@@ -73,13 +78,13 @@ final class WebSocketHandler: ChannelDuplexHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable { connection.becameWritable() }
+        if context.channel.isWritable { consumer.becameWritable() }
         flushIfNeeded()
         context.fireChannelWritabilityChanged()
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event is ChannelShouldQuiesceEvent { connection.drain() }
+        if event is ChannelShouldQuiesceEvent { consumer.drain() }
         context.fireUserInboundEventTriggered(event)
     }
 
@@ -94,13 +99,13 @@ final class WebSocketHandler: ChannelDuplexHandler {
     }
 
     func read(context: ChannelHandlerContext) {
-        if connection.isTakingMore { context.read() } else { wantsRead = true }
+        if consumer.isTakingMore { context.read() } else { wantsRead = true }
     }
 
     // MARK: Reading
 
     private func take(_ frame: WebSocketFrame) {
-        guard frame.opcode != .binary else { return close(1003, "Messages are text.") }
+        guard frame.opcode != .binary || consumer.takesBinary else { return close(1003, "Messages are text.") }
         guard (frame.opcode == .continuation) == isInMessage else {
             return close(1002, "The fragments are out of order.")
         }
@@ -108,19 +113,18 @@ final class WebSocketHandler: ChannelDuplexHandler {
         guard fragments.count + data.readableBytes <= limits.messageBytes else {
             return close(1009, "A message has at most \(limits.messageBytes) bytes.")
         }
+        if !isInMessage { isBinary = frame.opcode == .binary }
         fragments.append(contentsOf: data.readableBytesView)
         isInMessage = !frame.fin
         guard frame.fin else { return }
         let message = fragments
         fragments = []
-        connection.received(message)
+        consumer.received(message, isBinary: isBinary)
     }
 
     private func answerClose(_ frame: WebSocketFrame) {
-        var data = frame.unmaskedData
-        let code = data.readInteger(as: UInt16.self)
         isClosing = true
-        plain.writeAndFlush(WebSocketFraming.close(code ?? 1000, ""))
+        plain.writeAndFlush(WebSocketFraming.close(WebSocketClosing.answer(to: frame.unmaskedData), ""))
         channel?.close(promise: nil)
     }
 
@@ -165,13 +169,4 @@ extension WebSocketHandler: WebSocketOutput {
         wantsRead = false
         context?.read()
     }
-}
-
-/// What a connection needs from its channel. All calls are on the connection's loop.
-protocol WebSocketOutput: AnyObject {
-    var isWritable: Bool { get }
-    func send(_ frame: ByteBuffer)
-    func flushIfNeeded()
-    func close(_ code: UInt16, _ reason: String)
-    func takesMoreAgain()
 }

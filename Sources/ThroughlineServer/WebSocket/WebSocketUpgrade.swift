@@ -14,14 +14,10 @@ struct WebSocketUpgrade: Sendable {
     let limits: TransportLimits
 
     func makeUpgrader() -> NIOWebSocketServerUpgrader {
-        NIOWebSocketServerUpgrader(
-            maxFrameSize: limits.messageBytes,
-            shouldUpgrade: { channel, head in
-                channel.eventLoop.makeSucceededFuture(accepts(head) ? answer(to: head) : nil)
-            },
-            upgradePipelineHandler: { channel, head in
-                channel.eventLoop.makeCompletedFuture { try install(on: channel, head) }
-            })
+        WebSocketPipeline(
+            limits: limits, answer: { accepts($0) ? ["Sec-WebSocket-Protocol": Self.subprotocol] : nil },
+            makeConsumer: makeConnection
+        ).makeUpgrader()
     }
 
     private func accepts(_ head: HTTPRequestHead) -> Bool {
@@ -36,52 +32,16 @@ struct WebSocketUpgrade: Sendable {
         }
     }
 
-    private func answer(to head: HTTPRequestHead) -> HTTPHeaders { ["Sec-WebSocket-Protocol": Self.subprotocol] }
-
     private func offered(_ head: HTTPRequestHead) -> [String] {
         head.headers[canonicalForm: "sec-websocket-protocol"].map(String.init)
     }
 
-    private func install(on channel: any Channel, _ head: HTTPRequestHead) throws {
-        let plain = try channel.pipeline.syncOperations.handler(type: PlainWriter.self)
+    private func makeConnection(_ head: HTTPRequestHead, on loop: any EventLoop) -> any WebSocketConsumer {
         let token =
-            Gatekeeper.bearer(head.headers.first(name: "authorization"))
+            BearerKey.read(head.headers.first(name: "authorization"))
             ?? offered(head).first { $0.hasPrefix("bearer.") }.map { String($0.dropFirst("bearer.".count)) }
-        let stated = head.headers.first(name: "Throughline-Participant") ?? queryParameter("as", of: head.uri)
-        let connection = WebSocketConnection(
-            engine: engine, gatekeeper: gatekeeper, limits: limits, loop: channel.eventLoop, token: token,
-            participant: stated)
-        try channel.pipeline.syncOperations.addHandler(
-            WebSocketHandler(connection: connection, plain: plain, limits: limits))
-    }
-
-    private func queryParameter(_ name: String, of uri: String) -> String? {
-        guard let query = uri.split(separator: "?", maxSplits: 1).dropFirst().first else { return nil }
-        for pair in query.split(separator: "&") {
-            let parts = pair.split(separator: "=", maxSplits: 1)
-            if parts.count == 2, parts[0] == name {
-                return String(parts[1]).replacingPlus().removingPercentEscapes()
-            }
-        }
-        return nil
-    }
-}
-
-extension String {
-    fileprivate func replacingPlus() -> String { String(map { $0 == "+" ? " " : $0 }) }
-
-    /// Decodes `%XX`; `nil` if that is no UTF-8.
-    fileprivate func removingPercentEscapes() -> String? {
-        var bytes: [UInt8] = []
-        var rest = utf8[...]
-        while let byte = rest.popFirst() {
-            if byte == UInt8(ascii: "%"), rest.count >= 2, let value = UInt8(String(rest.prefix(2)) ?? "", radix: 16) {
-                bytes.append(value)
-                rest.removeFirst(2)
-            } else {
-                bytes.append(byte)
-            }
-        }
-        return String(validating: bytes, as: UTF8.self)
+        let stated = head.headers.first(name: "Throughline-Participant") ?? QueryText.parameter("as", of: head.uri)
+        return WebSocketConnection(
+            engine: engine, gatekeeper: gatekeeper, limits: limits, loop: loop, token: token, participant: stated)
     }
 }
