@@ -1,6 +1,6 @@
 # Throughline. `make` alone says what there is.
 
-.PHONY: help run build test check format clean
+.PHONY: help run build test sanitize check format clean
 
 help:
 	@echo "make run     install what is missing, build, start on http://127.0.0.1:8080 (keeps its data in ./data)"
@@ -9,6 +9,7 @@ help:
 	@echo "make test    install what is missing, run every test"
 	@echo "make build   build the server in release"
 	@echo "make check   format, syntax, links: what needs no build"
+	@echo "make sanitize  the Swift tests under the thread and the address sanitizer: half an hour"
 	@echo "make format  format the Swift sources in place"
 	@echo "make clean   remove what was built; ./data stays"
 
@@ -22,6 +23,10 @@ build:
 test:
 	@scripts/test
 
+sanitize:
+	@scripts/test-sanitizers thread
+	@scripts/test-sanitizers address
+
 check:
 	@scripts/check
 
@@ -29,4 +34,4 @@ format:
 	swift format --in-place --parallel --recursive Sources Tests Package.swift
 
 clean:
-	rm -rf .build .venv-e2e
+	rm -rf .build .build-fuzz .build-thread .build-address .venv-e2e

@@ -108,6 +108,19 @@ import ThroughlineTestKit
         #expect(String(decoding: merged, as: UTF8.self) == result)
     }
 
+    @Test(arguments: [
+        ("{}", #"{"a":1,"a":2}"#, #"{"a":2}"#), ("{}", #"{"a":1,"a":null}"#, "{}"),
+        (#"{"a":1,"a":2}"#, #"{"b":3}"#, #"{"a":2,"b":3}"#),
+        (#"{"a":1}"#, #"{"a":null,"a":{"b":2}}"#, #"{"a":{"b":2}}"#),
+        ("{\"\u{E9}\":1}", "{\"e\u{301}\":null}", "{\"\u{E9}\":1}"),
+    ])
+    func `a merge patch goes by a name's bytes, and by its last value`(
+        target: String, patch: String, result: String
+    ) throws {
+        let merged = MergePatch.apply(try parse(patch), to: try parse(target))
+        #expect(String(decoding: merged, as: UTF8.self) == result)
+    }
+
     @Test func `an incomplete character at the end is measured`() {
         let text = Array("a🙂é".utf8)
         let whole = [0, 0, 1, 2, 3, 0, 1, 0]

@@ -86,6 +86,15 @@ import ThroughlineServer
         #expect(told.last == "r.0.p1 @0 {\"n\":1}")
     }
 
+    @Test func `The largest index leaves room for a call without one`() {
+        let told = story([
+            delta(
+                #"{"tool_calls":[{"index":9223372036854775807,"id":"a","function":{"name":"sea","arguments":"{}"}},{"id":"b","function":{"name":"tide","arguments":"1"}}]}"#
+            )
+        ])
+        #expect(told.filter { $0.contains("tool-call") } == ["r.0.p0 tool-call sea a", "r.0.p1 tool-call tide b"])
+    }
+
     @Test func `A refusal is text`() {
         #expect(story([delta(#"{"refusal":"No."}"#)]) == ["r.0 assistant", "r.0.p0 text", "r.0.p0 @0 No."])
     }

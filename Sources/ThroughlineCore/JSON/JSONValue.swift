@@ -138,7 +138,7 @@ extension JSONDocument {
         let node = nodes[index]
         let length = Int(node.end - node.start)
         if node.kind == .escapedString {
-            return JSONValue(document: self, index: index).string == name.description
+            return JSONValue(document: self, index: index).textBytes?.elementsEqual(name.description.utf8) ?? false
         }
         guard length == name.utf8CodeUnitCount else { return false }
         for offset in 0..<length where text[Int(node.start) + offset] != name.utf8Start[offset] { return false }

@@ -9,19 +9,26 @@ public enum MergePatch {
 
     private static func write(_ patch: JSONValue, over target: JSONValue?, to writer: inout JSONWriter) {
         guard patch.kind == .object else { return writer.raw(patch.compact) }
-        let changes = Dictionary(patch.members.map { ($0.name, $0.value) }) { $1 }
-        let old = target?.kind == .object ? target?.members ?? [] : []
-        var kept: Set<String> = []
+        let names = (target?.members ?? []).map(\.name) + patch.members.map(\.name)
+        let old = valuesByName(target)
+        let changes = valuesByName(patch)
+        var done: Set<[UInt8]> = []
         writer.object {
-            for (name, value) in old where kept.insert(name).inserted {
-                if changes[name]?.isNull == true { continue }
+            for name in names {
+                let bytes = Array(name.utf8)
+                guard done.insert(bytes).inserted, changes[bytes]?.isNull != true else { continue }
                 $0.key(name)
-                if let change = changes[name] { write(change, over: value, to: &$0) } else { $0.raw(value.compact) }
-            }
-            for (name, value) in patch.members where !value.isNull && kept.insert(name).inserted {
-                $0.key(name)
-                write(value, over: nil, to: &$0)
+                if let change = changes[bytes] {
+                    write(change, over: old[bytes], to: &$0)
+                } else if let kept = old[bytes] {
+                    $0.raw(kept.compact)
+                }
             }
         }
+    }
+
+    /// By the bytes of the names: two `String`s are equal already when they look the same.
+    private static func valuesByName(_ object: JSONValue?) -> [[UInt8]: JSONValue] {
+        Dictionary((object?.members ?? []).map { (Array($0.name.utf8), $0.value) }) { $1 }
     }
 }

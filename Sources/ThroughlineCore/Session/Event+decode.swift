@@ -2,11 +2,11 @@ extension Event {
     /// Reads an event back from the bytes that ``encoded`` made; `nil` if they are not such bytes.
     public init?(stored bytes: [UInt8]) {
         guard let value = try? JSONDocument.parse(bytes),
-            let sequence = value["seq"]?.integer, let at = value["at"]?.integer,
+            let sequence = value["seq"]?.integer.flatMap(UInt64.init(exactly:)), let at = value["at"]?.integer,
             let type = value["type"]?.string, let body = EventBody(type: type, stored: value)
         else { return nil }
         self.init(
-            sequence: SequenceNumber(UInt64(sequence)), at: Timestamp(milliseconds: at),
+            sequence: SequenceNumber(sequence), at: Timestamp(milliseconds: at),
             by: Participant(stored: value["by"]), body: body)
     }
 }
@@ -52,14 +52,15 @@ extension EventBody {
         guard let run = value["run"], let id: RunID = run.id("id") else { return nil }
         switch type {
         case "run.started":
-            guard let agent: AgentName = run.id("agent"), let epoch = run["epoch"]?.integer,
+            guard let agent: AgentName = run.id("agent"),
+                let epoch = run["epoch"]?.integer.flatMap(UInt64.init(exactly:)),
                 let lease = run["lease"]?["milliseconds"]?.integer
             else { return nil }
             let inputs: [InputID] = run["inputs"]?.elements.compactMap { $0.string.flatMap { InputID($0) } } ?? []
             return .runStarted(
                 RunStart(
                     id: id, agent: agent, label: run["label"]?.string, parent: run.id("parent"), inputs: inputs,
-                    epoch: UInt64(epoch), leaseMilliseconds: lease))
+                    epoch: epoch, leaseMilliseconds: lease))
         case "run.ended":
             guard let reason = run["reason"]?.string.flatMap(Run.State.init) else { return nil }
             return .runEnded(
@@ -89,7 +90,9 @@ extension EventBody {
             guard let message: MessageID = part.id("message"), let head = PartHead(stored: part) else { return nil }
             return .partStarted(id: id, message: message, head: head)
         case "part.appended":
-            guard let offset = part["offset"]?.integer, let text = part["text"]?.textBytes else { return nil }
+            guard let offset = part["offset"]?.integer, offset >= 0, let text = part["text"]?.textBytes else {
+                return nil
+            }
             return .partAppended(id: id, run: value.id("run"), offset: Int(offset), text: text)
         case "part.ended":
             return part.status.map { .partEnded(id: id, status: $0) }

@@ -38,7 +38,8 @@ public struct Note: Hashable, Sendable {
     public init?(stored bytes: [UInt8]) {
         guard !bytes.isEmpty, let value = try? JSONDocument.parse(bytes) else { return nil }
         self.init(
-            run: value.id("run"), write: value["write"]?.integer.map { UInt64($0) }, token: value["token"]?.string,
+            run: value.id("run"), write: value["write"]?.integer.flatMap(UInt64.init(exactly:)),
+            token: value["token"]?.string,
             work: value.id("work"), frame: value["frame"]?.textBytes)
     }
 }

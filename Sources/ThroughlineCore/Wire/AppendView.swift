@@ -43,7 +43,7 @@ struct AppendView {
             let start = position
             var value: UInt64 = 0
             while position < bytes.count, bytes[position] &- 0x30 < 10 {
-                value = value * 10 + UInt64(bytes[position] - 0x30)
+                value = value &* 10 &+ UInt64(bytes[position] - 0x30)
                 position += 1
             }
             return position > start ? value : nil

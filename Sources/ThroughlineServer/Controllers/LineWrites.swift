@@ -15,33 +15,23 @@ struct LineWrites: Sendable {
     /// Writes until the body ends; the answer is that of the last line.
     func write(_ request: Request, from first: UInt64?) async throws -> Answer {
         var number = first
-        var line: [UInt8] = []
+        var lines = LineSplitter(limit: fields.limits.bodyBytes)
         var last: Answer?
         for try await buffer in request.body {
             for byte in buffer.readableBytesView {
-                guard byte == UInt8(ascii: "\n") else {
-                    line.append(byte)
-                    if line.count > fields.limits.bodyBytes {
-                        throw Refusal(.tooLarge, "A line is larger than \(fields.limits.bodyBytes) bytes.")
-                    }
-                    continue
-                }
-                last = try await write(line, number) ?? last
-                if !isBlank(line) { number = number.map { $0 + 1 } }
-                line = []
+                guard let line = try lines.take(byte) else { continue }
+                last = try await write(line, number)
+                number = number.map { $0 + 1 }
             }
         }
-        last = try await write(line, number) ?? last
+        if let line = lines.finish() { last = try await write(line, number) }
         if let last { return last }
         return try await engine.perform(.heartbeat(run: run, token: token), on: session, by: by)
     }
 
-    private func write(_ line: [UInt8], _ number: UInt64?) async throws -> Answer? {
-        guard !isBlank(line) else { return nil }
+    private func write(_ line: [UInt8], _ number: UInt64?) async throws -> Answer {
         let events = try fields.decoder.agentEvents(try fields.decoder.json(line))
         let write = Operation.Write(run: run, token: token, number: number, events: events)
         return try await engine.perform(.write(write), on: session, by: by)
     }
-
-    private func isBlank(_ line: [UInt8]) -> Bool { line.allSatisfy { $0 == 0x20 || $0 == 0x0D || $0 == 0x09 } }
 }

@@ -103,7 +103,7 @@ final class StoreFolder: Sendable {
 
     private static let identityMagic = Array("TLSTORE1".utf8)
 
-    private static func decodeIdentity(_ bytes: [UInt8]) -> [UInt8]? {
+    static func decodeIdentity(_ bytes: [UInt8]) -> [UInt8]? {
         guard bytes.count == 8 + identityBytes + 4, bytes.starts(with: identityMagic) else { return nil }
         let isWhole = bytes.withUnsafeBytes {
             Checksum.crc32c($0.part(0..<8 + identityBytes)) == $0.get(UInt32.self, at: 8 + identityBytes)

@@ -52,7 +52,7 @@ enum RecordPacking {
             let note = payload + Int(bytes.get(UInt32.self, at: offset))
             let end = note + Int(bytes.get(UInt32.self, at: offset + 4))
             guard end <= bytes.count else { return false }
-            if kind == .event { sequence += 1 }
+            if kind == .event { sequence &+= 1 }
             if page.admits(sequence: sequence, bytes: end - payload) {
                 page.records.append(
                     LogRecord(

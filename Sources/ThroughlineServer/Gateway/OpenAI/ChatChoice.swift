@@ -104,7 +104,7 @@ struct ChatChoice: Sendable {
     private func index(of call: JSONValue, at position: Int) -> Int {
         if let index = call["index"]?.integer { return Int(truncatingIfNeeded: index) }
         guard let id = call["id"]?.string, !id.isEmpty else { return calls.last?.index ?? position }
-        return calls.first { $0.id == id }?.index ?? (calls.map(\.index).max() ?? -1) + 1
+        return calls.first { $0.id == id }?.index ?? (calls.map(\.index).max() ?? -1) &+ 1
     }
 
     private mutating func take(call value: JSONValue, function: JSONValue?, index: Int, into events: inout [AgentEvent])
