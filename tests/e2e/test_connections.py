@@ -2,8 +2,10 @@
 import http.client
 
 import pytest
+from websockets.sync.client import connect
 
 from client import start_run
+from conftest import eventually
 
 FINISHED = {
     "a page": ("GET", "/v1/sessions/s/events", None, {}),
@@ -33,3 +35,19 @@ def test_the_connection_serves_the_next_request(server, api, method, path, body,
         connection.request("GET", "/health")
         assert connection.getresponse().read() is not None
         assert connection.sock is first or closes, "closed without a word"
+
+
+def test_a_websocket_that_is_cut_is_gone_at_once(server, api):
+    """Without a close frame, too: its reader would otherwise stay until the next ping."""
+    api.create("cut")
+    socket = connect(f"ws://127.0.0.1:{server.port}/v1/connect", subprotocols=["throughline.v1"])
+    socket.send('{"id": 1, "op": "attach", "session": "cut"}')
+    socket.recv(timeout=10)
+    assert readers(api) == 1
+    socket.socket.shutdown(2)
+    eventually(lambda: readers(api) == 0, seconds=5, what="the reader's end")
+
+
+def readers(api):
+    lines = api.get("/metrics").ok(200).body.decode().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("throughline_readers "))
