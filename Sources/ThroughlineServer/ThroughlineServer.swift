@@ -15,12 +15,16 @@ public struct ThroughlineServer: Sendable {
     private let configuration: ServerConfiguration
     private let engine: Engine
     private let store: any LogStore
+    private let storeMetrics: @Sendable () -> [Metric]
     private let stopping = StopSignal()
     private let logger: Logger
 
     /// Reads what the store holds. Throws what it cannot read.
+    ///
+    /// - Parameter storeMetrics: What the store counts, for `/metrics`.
     public static func make(
-        configuration: ServerConfiguration, store: any LogStore, logger: Logger
+        configuration: ServerConfiguration, store: any LogStore, logger: Logger,
+        storeMetrics: @escaping @Sendable () -> [Metric] = { [] }
     ) async throws -> ThroughlineServer {
         let engine = Engine(
             store: store, timers: MultiThreadedEventLoopGroup.singleton.next(), configuration: configuration.engine,
@@ -30,13 +34,18 @@ public struct ThroughlineServer: Sendable {
             exit(74)
         }
         try engine.start()
-        return ThroughlineServer(configuration: configuration, engine: engine, store: store, logger: logger)
+        return ThroughlineServer(
+            configuration: configuration, engine: engine, store: store, storeMetrics: storeMetrics, logger: logger)
     }
 
-    private init(configuration: ServerConfiguration, engine: Engine, store: any LogStore, logger: Logger) {
+    private init(
+        configuration: ServerConfiguration, engine: Engine, store: any LogStore,
+        storeMetrics: @escaping @Sendable () -> [Metric], logger: Logger
+    ) {
         self.configuration = configuration
         self.engine = engine
         self.store = store
+        self.storeMetrics = storeMetrics
         self.logger = logger
     }
 
@@ -88,7 +97,7 @@ public struct ThroughlineServer: Sendable {
             inputs: InputController(engine: engine, fields: fields),
             runs: RunController(engine: engine, fields: fields),
             events: EventController(engine: engine, fields: fields, stopping: stopping),
-            status: StatusController(engine: engine),
+            status: StatusController(engine: engine, storeMetrics: storeMetrics),
             chat: ChatController(engine: engine, gateway: gateway),
             page: try PageController()
         ).add(to: router)

@@ -65,7 +65,8 @@ struct Serve: AsyncParsableCommand {
         LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
         let logger = Logger(label: "throughline")
         let store = try open(settings.data, logger)
-        let server = try await ThroughlineServer.make(configuration: configuration, store: store, logger: logger)
+        let server = try await ThroughlineServer.make(
+            configuration: configuration, store: store, logger: logger, storeMetrics: { store.metrics.lines })
         do {
             try await server.run { port in
                 let host = settings.host.contains(":") ? "[\(settings.host)]" : settings.host

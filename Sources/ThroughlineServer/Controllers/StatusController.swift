@@ -7,6 +7,7 @@ import ThroughlineEngine
 /// For those who run the server: is it alive, does it take requests, what does it count.
 struct StatusController: Sendable {
     let engine: Engine
+    let storeMetrics: @Sendable () -> [Metric]
 
     func health(request: Request, context: some RequestContext) async throws -> Response {
         Response(json: Array(#"{"status":"ok"}"#.utf8))
@@ -20,7 +21,9 @@ struct StatusController: Sendable {
     /// Prometheus text, version 0.0.4.
     func metrics(request: Request, context: some RequestContext) async throws -> Response {
         var text = ""
-        for metric in engine.metrics.all + [("throughline_sessions", "Sessions.", "gauge", engine.sessionCount)] {
+        let engineMetrics =
+            engine.metrics.all + [("throughline_sessions", "Sessions.", "gauge", engine.sessionCount)]
+        for metric in engineMetrics.map(Metric.init) + storeMetrics() {
             text +=
                 "# HELP \(metric.name) \(metric.help)\n# TYPE \(metric.name) \(metric.kind)\n\(metric.name) \(metric.value)\n"
         }
