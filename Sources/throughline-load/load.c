@@ -30,12 +30,16 @@ static void hand_out_streams(struct load *load) {
     }
 }
 
-void load_begin(struct load *load) {
+void load_prepare_alone(struct load *load) {
     load->poll = poll_create();
     load->random = 88172645463325252u;
     load->latencies = allocate(1, sizeof *load->latencies);
     load->text = allocate(load->settings.bytes, 1);
     for (size_t byte = 0; byte < load->settings.bytes; byte++) load->text[byte] = (char)('a' + byte % 26);
+}
+
+void load_begin(struct load *load) {
+    load_prepare_alone(load);
     load->agents = allocate(load->settings.connections, sizeof *load->agents);
     hand_out_streams(load);
     for (unsigned at = 0; at < load->settings.connections; at++) {
@@ -96,6 +100,7 @@ struct stream *agent_answered(struct agent *agent) {
 }
 
 const char *load_text(struct load *load, const struct stream *stream, uint64_t number, uint64_t at) {
+    if (load->texts != NULL) return load->texts + (number - 1) * load->settings.bytes;
     stamp_write(load->text, (struct stamp){.at = at, .writer = stream->number, .number = number});
     return load->text;
 }
@@ -127,4 +132,15 @@ uint64_t processor_microseconds(pid_t process) {
     if (fields == NULL) return 0;
     sscanf(fields + 1, " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu %llu", &user, &system);
     return (user + system) * (1000000u / (unsigned long long)sysconf(_SC_CLK_TCK));
+}
+
+uint64_t resident_kilobytes(pid_t process) {
+    char path[64], line[256];
+    unsigned long long kilobytes = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)process);
+    FILE *file = fopen(path, "r");
+    if (file == NULL) return 0;
+    while (fgets(line, sizeof line, file) != NULL && sscanf(line, "VmRSS: %llu", &kilobytes) != 1) continue;
+    fclose(file);
+    return kilobytes;
 }

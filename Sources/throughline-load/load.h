@@ -32,6 +32,13 @@ struct settings {
     unsigned history;
     /// Fan-out without a rate: texts that the slowest reader may be behind.
     unsigned window;
+    /// Replay and filling: appends of each session.
+    unsigned events;
+    /// Crowd: not 0 when the sessions are there already.
+    unsigned existing;
+    /// Soak: how long a session is written to, and how far samples are apart.
+    double session_seconds;
+    double sample_seconds;
     /// Whose processor time is counted; 0: nobody's.
     pid_t server;
 };
@@ -47,6 +54,8 @@ struct stream {
     uint64_t tail;
     /// Writes that carried no text, before the first that does.
     uint64_t first_number;
+    /// Filling: the number of the last write.
+    uint64_t fill_write;
     unsigned part;
     uint64_t offset;
     /// Redis: the last id.
@@ -89,6 +98,8 @@ struct load {
     struct stream *streams;
     unsigned stream_count;
     char *text;
+    /// When set, what the one stream writes, instead of stamped texts.
+    const char *texts;
     uint64_t random;
     /// The measured time.
     uint64_t from;
@@ -96,6 +107,8 @@ struct load {
     uint64_t acknowledged;
     struct histogram *latencies;
     double creates_per_second;
+    /// Runs that are left open when the others end.
+    unsigned runs_kept;
     struct findings findings;
     struct verification verified;
 };
@@ -122,6 +135,9 @@ extern const struct dialect dialect_nats;
 
 const struct dialect *dialect_named(const char *name);
 
+/// Makes ready what needs no server.
+void load_prepare_alone(struct load *load);
+
 /// Connects the agents and hands out the streams: stream n to agent n modulo the number of agents.
 void load_begin(struct load *load);
 
@@ -140,6 +156,9 @@ const char *load_text(struct load *load, const struct stream *stream, uint64_t n
 
 uint64_t load_random(struct load *load);
 bool findings_are_none(const struct findings *findings);
+
+/// Resident memory of a process.
+uint64_t resident_kilobytes(pid_t process);
 
 /// User and system time of a process so far, microseconds; 0 if there is none.
 uint64_t processor_microseconds(pid_t process);

@@ -13,6 +13,10 @@ static const char usage[] =
     "\n"
     "  append    durable appends; --target ws, http or redis\n"
     "  fanout    one session, --connections that write and --readers; --target ws, nats or redis\n"
+    "  replay    a session of --events texts from its start; --target ws, lines, snapshot or redis\n"
+    "  crowd     --readers idle connections, each with a session of its own, cut and back; --target ws or nats\n"
+    "  fill      --sessions of ours with --events appends each\n"
+    "  soak      agents, readers and sessions that come and go; ours only, one line for each sample\n"
     "\n"
     "  --connections N   50     connections that write\n"
     "  --pipeline N      16     appends on their way on each\n"
@@ -26,6 +30,8 @@ static const char usage[] =
     "  --readers N       1000   of the session\n"
     "  --stalled N       0      more readers, who begin at the start and read nothing\n"
     "  --history N       0      texts in the session before they come\n"
+    "  --session-seconds S 40   soak: how long a session is written to\n"
+    "  --sample-seconds S  10   soak: how far samples are apart\n"
     "  --window N        64     without --rate: texts that the slowest reader may be behind\n"
     "\n"
     "Prints one line of JSON. Exits with 1 when an acknowledgement or what was read back was wrong.\n";
@@ -51,7 +57,7 @@ static struct settings read_settings(int count, char **arguments) {
     snprintf(prefix, sizeof prefix, "load%llu", (unsigned long long)wall_milliseconds());
     struct settings settings = {
         .connections = 50, .pipeline = 16, .bytes = 200, .sessions = 1000,
-        .seconds = 20,     .warm_up = 1,   .verify = 10, .prefix = prefix, .readers = 1000, .window = 64,
+        .seconds = 20,     .warm_up = 1,   .verify = 10, .prefix = prefix, .readers = 1000, .window = 64, .events = 1000, .session_seconds = 40, .sample_seconds = 10,
     };
     unsigned port = 0, server = 0;
     const struct option options[] = {
@@ -70,6 +76,10 @@ static struct settings read_settings(int count, char **arguments) {
         {.name = "--stalled", .count = &settings.stalled},
         {.name = "--history", .count = &settings.history},
         {.name = "--window", .count = &settings.window},
+        {.name = "--events", .count = &settings.events},
+        {.name = "--existing", .count = &settings.existing},
+        {.name = "--session-seconds", .number = &settings.session_seconds},
+        {.name = "--sample-seconds", .number = &settings.sample_seconds},
         {.name = "--prefix", .text = &settings.prefix},
     };
     for (int at = 0; at + 1 < count; at += 2) {
@@ -87,10 +97,10 @@ static struct settings read_settings(int count, char **arguments) {
     return settings;
 }
 
-static void check_settings(const struct settings *settings) {
+static void check_settings(const struct settings *settings, unsigned least_bytes) {
     if (settings->target == NULL || settings->port == 0) fail("--target and --port are needed");
     if (settings->connections == 0 || settings->sessions == 0) fail("--connections and --sessions are at least 1");
-    if (settings->bytes < stamp_bytes || settings->bytes > 65536) fail("--bytes is %d to 65536", stamp_bytes);
+    if (settings->bytes < least_bytes || settings->bytes > 65536) fail("--bytes is %u to 65536", least_bytes);
     if (settings->seconds <= 0) fail("--seconds is more than 0");
 }
 
@@ -100,10 +110,15 @@ int main(int count, char **arguments) {
         return count < 2 ? 2 : 0;
     }
     struct settings settings = read_settings(count - 2, arguments + 2);
-    check_settings(&settings);
+    // The tokens of a replay are too short for a stamp.
+    check_settings(&settings, strcmp(arguments[1], "replay") == 0 ? 8 : stamp_bytes);
     signal(SIGPIPE, SIG_IGN);
     allow_many_files();
     if (strcmp(arguments[1], "append") == 0) return run_append(settings);
+    if (strcmp(arguments[1], "replay") == 0) return run_replay(settings);
+    if (strcmp(arguments[1], "crowd") == 0) return run_crowd(settings);
+    if (strcmp(arguments[1], "fill") == 0) return run_fill(settings);
+    if (strcmp(arguments[1], "soak") == 0) return run_soak(settings);
     if (strcmp(arguments[1], "fanout") == 0) return run_fanout(settings);
     fputs(usage, stderr);
     return 2;

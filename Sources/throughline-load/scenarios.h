@@ -12,4 +12,17 @@ int run_append(struct settings settings);
 /// a reader has it. Without, as many as the slowest reader takes: at most `window` texts are on their way to it.
 int run_fanout(struct settings settings);
 
+/// A session of `events` texts, read again and again from its start for the measured time. Operations are texts.
+int run_replay(struct settings settings);
+
+/// `readers` connections, each following a session of its own: resident memory for each, and how long it takes until all are back
+/// (resuming where they were) after all were closed at once. At most 256 are on their way at a time.
+int run_crowd(struct settings settings);
+
+/// Creates sessions with `events` appends each, and ends all of their runs but a thousand.
+int run_fill(struct settings settings);
+
+/// `connections` agents with `rate` appends a second in all, `readers` readers, each for a while. Prints a line for each sample.
+int run_soak(struct settings settings);
+
 #endif

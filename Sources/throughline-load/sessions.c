@@ -91,23 +91,23 @@ static void run_round(struct round *round) {
     }
 }
 
-static void ask_create(struct load *load, struct stream *stream, struct buffer *text) {
+void session_ask_create(struct load *load, struct stream *stream, struct buffer *text) {
     buffer_format(text, "{\"id\":%u,\"op\":\"create\",\"session\":\"%s\"}", stream->number, session_name(load, stream));
 }
 
-static void take_create(struct stream *stream, struct scan answer) {
+static void take_nothing(struct stream *stream, struct scan answer) {
     (void)stream;
     (void)answer;
 }
 
-static void ask_run(struct load *load, struct stream *stream, struct buffer *text) {
+void session_ask_run(struct load *load, struct stream *stream, struct buffer *text) {
     buffer_format(text,
                   "{\"id\":%u,\"op\":\"run\",\"session\":\"%s\",\"run\":{\"id\":\"r%u\",\"agent\":\"bench\","
                   "\"lease\":{\"milliseconds\":%d}}}",
                   stream->number, session_name(load, stream), stream->number, lease_milliseconds);
 }
 
-static void take_run(struct stream *stream, struct scan answer) {
+void session_take_run(struct stream *stream, struct scan answer) {
     if (!scan_past(&answer, "\"token\":\"")) fail("a run was started without a lease");
     struct scan token = scan_string(&answer);
     size_t length = (size_t)(token.end - token.at);
@@ -115,7 +115,7 @@ static void take_run(struct stream *stream, struct scan answer) {
     memcpy(stream->lease, token.at, length);
 }
 
-static void ask_open(struct load *load, struct stream *stream, struct buffer *text) {
+void session_ask_open(struct load *load, struct stream *stream, struct buffer *text) {
     buffer_format(text,
                   "{\"id\":%u,\"op\":\"write\",\"session\":\"%s\",\"run\":\"r%u\",\"lease\":\"%s\",\"seq\":1,\"events\":["
                   "{\"type\":\"message.started\",\"message\":{\"id\":\"m%u\"}},"
@@ -124,7 +124,7 @@ static void ask_open(struct load *load, struct stream *stream, struct buffer *te
                   stream->number);
 }
 
-static void take_open(struct stream *stream, struct scan answer) {
+void session_take_open(struct stream *stream, struct scan answer) {
     if (!scan_number_after(&answer, "\"tail\":", &stream->tail)) fail("a write was answered without its tail");
     stream->first_number = 1;
     ledger_begin(&stream->ledger, stream->first_number);
@@ -133,8 +133,8 @@ static void take_open(struct stream *stream, struct scan answer) {
 static void create_sessions(struct load *load, struct round *round) {
     uint64_t began = monotonic_nanoseconds();
     round->step = load->stream_count / load->settings.sessions;
-    round->ask = ask_create;
-    round->take = take_create;
+    round->ask = session_ask_create;
+    round->take = take_nothing;
     run_round(round);
     load->creates_per_second = load->settings.sessions / ((double)(monotonic_nanoseconds() - began) / 1e9);
 }
@@ -143,11 +143,11 @@ static void prepare_over(struct load *load, struct connection **connections, uns
     struct round round = {.load = load, .connections = connections, .connection_count = count};
     create_sessions(load, &round);
     round.step = 1;
-    round.ask = ask_run;
-    round.take = take_run;
+    round.ask = session_ask_run;
+    round.take = session_take_run;
     run_round(&round);
-    round.ask = ask_open;
-    round.take = take_open;
+    round.ask = session_ask_open;
+    round.take = session_take_open;
     run_round(&round);
 }
 
@@ -168,6 +168,28 @@ void sessions_prepare_apart(struct load *load) {
     }
     prepare_over(load, connections, apart_connections);
     for (unsigned at = 0; at < apart_connections; at++) connection_close(&own[at]);
+}
+
+static void ask_end(struct load *load, struct stream *stream, struct buffer *text) {
+    // Those that are kept say that they live.
+    if (stream->number < load->runs_kept) {
+        buffer_format(text, "{\"id\":%u,\"op\":\"heartbeat\",", stream->number);
+    } else {
+        buffer_format(text, "{\"id\":%u,\"op\":\"end\",\"reason\":\"completed\",", stream->number);
+    }
+    buffer_format(text, "\"session\":\"%s\",\"run\":\"r%u\",\"lease\":\"%s\"}", session_name(load, stream), stream->number,
+                  stream->lease);
+}
+
+void sessions_end_runs(struct load *load, unsigned kept) {
+    struct connection *connections[1024];
+    struct round round = {.load = load, .connections = connections, .connection_count = load->settings.connections};
+    for (unsigned at = 0; at < load->settings.connections; at++) connections[at] = &load->agents[at].connection;
+    load->runs_kept = kept;
+    round.step = 1;
+    round.ask = ask_end;
+    round.take = take_nothing;
+    run_round(&round);
 }
 
 // Writing

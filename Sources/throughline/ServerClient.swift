@@ -52,6 +52,8 @@ struct ServerClient: Sendable {
         return bytes
     }
 
+    func read(_ path: String) async throws -> [UInt8] { try await call(.GET, path) }
+
     func value(_ method: HTTPMethod = .GET, _ path: String, body: [UInt8]? = nil) async throws -> JSONValue {
         let bytes = try await call(method, path, body: body)
         guard let value = try? JSONDocument.parse(bytes) else {

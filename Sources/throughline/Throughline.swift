@@ -19,7 +19,7 @@ struct Throughline: AsyncParsableCommand {
 
             EXIT STATUS: 0 done, 1 refused, 2 wrong usage, 3 the server cannot be reached.
             """,
-        subcommands: [Serve.self, Session.self, Key.self])
+        subcommands: [Serve.self, Session.self, Key.self, Bench.self])
 
     static func main() async {
         // A reader that goes away, such as `head`, is no reason to die noisily.
