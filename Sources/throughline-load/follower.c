@@ -7,11 +7,11 @@
 #include "failure.h"
 
 const struct feed *feed_named(const char *target) {
-    static const struct feed *const all[] = {&feed_ours, &feed_nats, &feed_redis};
+    static const struct feed *const all[] = {&feed_ours, &feed_nats, &feed_redis, &feed_raw};
     for (size_t at = 0; at < sizeof all / sizeof all[0]; at++) {
         if (strcmp(all[at]->target, target) == 0) return all[at];
     }
-    fail("--target is ws, nats or redis here, not %s", target);
+    fail("--target is ws, nats, redis or raw here, not %s", target);
 }
 
 void follower_start(struct follower *follower, struct followers *group, unsigned number, unsigned session) {

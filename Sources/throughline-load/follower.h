@@ -55,6 +55,7 @@ struct feed {
 extern const struct feed feed_ours;
 extern const struct feed feed_nats;
 extern const struct feed feed_redis;
+extern const struct feed feed_raw;
 
 const struct feed *feed_named(const char *target);
 

@@ -11,11 +11,12 @@
 enum { refusals_shown = 3 };
 
 const struct dialect *dialect_named(const char *name) {
-    static const struct dialect *const all[] = {&dialect_websocket, &dialect_http, &dialect_redis, &dialect_nats};
+    static const struct dialect *const all[] = {&dialect_websocket, &dialect_http, &dialect_redis, &dialect_nats,
+                                                &dialect_raw};
     for (size_t at = 0; at < sizeof all / sizeof all[0]; at++) {
         if (strcmp(all[at]->name, name) == 0) return all[at];
     }
-    fail("--target is ws, http, redis or nats, not %s", name);
+    fail("--target is ws, http, redis, nats or raw, not %s", name);
 }
 
 static void hand_out_streams(struct load *load) {

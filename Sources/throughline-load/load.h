@@ -26,6 +26,8 @@ struct settings {
     /// Seconds for reading back what was written.
     double verify;
     const char *prefix;
+    /// Where `serve-commits` keeps its file.
+    const char *folder;
     /// Fan-out: how many read, how many of them stop reading, how many texts are in the session before.
     unsigned readers;
     unsigned stalled;
@@ -132,6 +134,7 @@ extern const struct dialect dialect_websocket;
 extern const struct dialect dialect_http;
 extern const struct dialect dialect_redis;
 extern const struct dialect dialect_nats;
+extern const struct dialect dialect_raw;
 
 const struct dialect *dialect_named(const char *name);
 

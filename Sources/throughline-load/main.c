@@ -16,6 +16,8 @@ static const char usage[] =
     "  replay    a session of --events texts from its start; --target ws, lines, snapshot or redis\n"
     "  crowd     --readers idle connections, each with a session of its own, cut and back; --target ws or nats\n"
     "  fill      --sessions of ours with --events appends each\n"
+    "  serve-commits, serve-relay   servers that do the least possible: on --port, the first with a file in --folder\n"
+    "  disk      fdatasync of a file in --folder that has its size already\n"
     "  soak      agents, readers and sessions that come and go; ours only, one line for each sample\n"
     "\n"
     "  --connections N   50     connections that write\n"
@@ -57,7 +59,7 @@ static struct settings read_settings(int count, char **arguments) {
     snprintf(prefix, sizeof prefix, "load%llu", (unsigned long long)wall_milliseconds());
     struct settings settings = {
         .connections = 50, .pipeline = 16, .bytes = 200, .sessions = 1000,
-        .seconds = 20,     .warm_up = 1,   .verify = 10, .prefix = prefix, .readers = 1000, .window = 64, .events = 1000, .session_seconds = 40, .sample_seconds = 10,
+        .seconds = 20,     .warm_up = 1,   .verify = 10, .prefix = prefix, .folder = ".", .readers = 1000, .window = 64, .events = 1000, .session_seconds = 40, .sample_seconds = 10,
     };
     unsigned port = 0, server = 0;
     const struct option options[] = {
@@ -72,6 +74,7 @@ static struct settings read_settings(int count, char **arguments) {
         {.name = "--rate", .number = &settings.rate},
         {.name = "--verify", .number = &settings.verify},
         {.name = "--server", .count = &server},
+        {.name = "--folder", .text = &settings.folder},
         {.name = "--readers", .count = &settings.readers},
         {.name = "--stalled", .count = &settings.stalled},
         {.name = "--history", .count = &settings.history},
@@ -110,10 +113,13 @@ int main(int count, char **arguments) {
         return count < 2 ? 2 : 0;
     }
     struct settings settings = read_settings(count - 2, arguments + 2);
-    // The tokens of a replay are too short for a stamp.
-    check_settings(&settings, strcmp(arguments[1], "replay") == 0 ? 8 : stamp_bytes);
     signal(SIGPIPE, SIG_IGN);
     allow_many_files();
+    if (strcmp(arguments[1], "disk") == 0) return run_disk(settings);
+    if (strcmp(arguments[1], "serve-commits") == 0) return serve_commits(settings.port, settings.folder);
+    if (strcmp(arguments[1], "serve-relay") == 0) return serve_relay(settings.port);
+    // The tokens of a replay are too short for a stamp.
+    check_settings(&settings, strcmp(arguments[1], "replay") == 0 ? 8 : stamp_bytes);
     if (strcmp(arguments[1], "append") == 0) return run_append(settings);
     if (strcmp(arguments[1], "replay") == 0) return run_replay(settings);
     if (strcmp(arguments[1], "crowd") == 0) return run_crowd(settings);

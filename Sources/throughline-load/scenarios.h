@@ -19,6 +19,13 @@ int run_replay(struct settings settings);
 /// (resuming where they were) after all were closed at once. At most 256 are on their way at a time.
 int run_crowd(struct settings settings);
 
+/// Writes of 4 KiB, each made durable, for the time it is given.
+int run_disk(struct settings settings);
+
+/// Servers that show what the machine allows; see their files. They run until they are stopped.
+int serve_commits(int port, const char *folder);
+int serve_relay(int port);
+
 /// Creates sessions with `events` appends each, and ends all of their runs but a thousand.
 int run_fill(struct settings settings);
 

@@ -70,7 +70,7 @@ struct Bench: AsyncParsableCommand {
         let signals = workshop.stopsOnSignals()
         defer { withExtendedLifetime(signals) { workshop.close() } }
         if let soak { return try await Soak(workshop: workshop, minutes: soak, file: json, picture: picture).run() }
-        var results = BenchResults()
+        var results = BenchResults(machine: try await machine(workshop))
         for row in BenchCase.all where wanted?.contains(row.id) ?? true {
             results.rows += try await BenchRunner(workshop: workshop, rounds: rounds, seconds: seconds).run(row)
             if let json { try results.write(json) }
@@ -79,6 +79,17 @@ struct Bench: AsyncParsableCommand {
         if results.rows.contains(where: { !$0.problems.isEmpty }) {
             throw Failure("Some answers were wrong: see above.")
         }
+    }
+
+    private func machine(_ workshop: Workshop) async throws -> BenchResults.Machine {
+        Terminal.complain("the disk: fdatasync of a file that has its size already")
+        let folder = try workshop.newFolder()
+        let disk = try await workshop.runLoad(["disk", "--folder", folder, "--seconds", "\(min(seconds, 3))"])
+        let process = ProcessInfo.processInfo
+        return BenchResults.Machine(
+            processors: process.activeProcessorCount, memoryGigabytes: Double(process.physicalMemory) / 1e9,
+            synchronizeMedian: disk["p50_us"] / 1e3, synchronizeP99: disk["p99_us"] / 1e3, rounds: rounds,
+            seconds: seconds)
     }
 
     private var wanted: [String]? {

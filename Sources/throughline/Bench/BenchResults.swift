@@ -2,7 +2,19 @@ import Foundation
 
 /// What a bench has found so far.
 struct BenchResults: Codable {
+    var machine: Machine?
     var rows: [Row] = []
+
+    /// Where the figures are from.
+    struct Machine: Codable {
+        var processors: Int
+        var memoryGigabytes: Double
+        /// Writing 4 KiB over zeros and fdatasync, milliseconds.
+        var synchronizeMedian: Double
+        var synchronizeP99: Double
+        var rounds: Int
+        var seconds: Double
+    }
 
     /// One figure: medians of the rounds, and what they mean.
     struct Row: Codable {

@@ -14,13 +14,22 @@ struct BenchTable {
         let table = lines.map { cells in
             zip(cells, widths).map { $0.padding(toLength: $1, withPad: " ", startingAt: 0) }.joined(separator: "  ")
         }
-        return (table + notes).joined(separator: "\n")
+        return (machine + table + notes).joined(separator: "\n")
     }
 
     var markdown: String {
         let rule = "|" + String(repeating: "---|", count: Self.titles.count)
         let lines = ([Self.titles] + results.rows.map(cells)).map { "| " + $0.joined(separator: " | ") + " |" }
-        return ([lines[0], rule] + lines.dropFirst()).joined(separator: "\n")
+        return (machine + [""] + [lines[0], rule] + lines.dropFirst()).joined(separator: "\n")
+    }
+
+    private var machine: [String] {
+        guard let machine = results.machine else { return [] }
+        let (median, p99) = (Self.number(machine.synchronizeMedian), Self.number(machine.synchronizeP99))
+        return [
+            "\(machine.processors) processors, \(Int(machine.memoryGigabytes.rounded())) GB; 4 KiB written and fdatasync: p50 \(median) ms, "
+                + "p99 \(p99) ms; \(machine.rounds) rounds of \(Self.number(machine.seconds)) s"
+        ]
     }
 
     private func cells(_ row: BenchResults.Row) -> [String] {

@@ -94,7 +94,8 @@ final class Workshop: Sendable {
         return (try? await client.read("/ready")) != nil
     }
 
-    private func newFolder() throws -> String {
+    /// A new folder of its own.
+    func newFolder() throws -> String {
         let number = counter.withLock { number in
             number += 1
             return number
