@@ -108,7 +108,7 @@ let package = Package(
             name: "CoreTests", dependencies: ["ThroughlineCore", "ThroughlineTestKit"], swiftSettings: settings),
         .testTarget(
             name: "StorageTests", dependencies: ["CThroughlineChecksum", "ThroughlineStorage", "ThroughlineTestKit"],
-            swiftSettings: settings),
+            exclude: ["Fixtures"], swiftSettings: settings),
         .testTarget(
             name: "EngineTests",
             dependencies: [

@@ -45,7 +45,7 @@ extension Engine {
             return completion(.failure(error))
         }
         decide(on: session) { (state) throws(Refusal) in
-            try state.machine.snapshot(page)
+            try state.snapshot(page)
         } then: {
             completion($0)
         }

@@ -41,7 +41,7 @@ extension Engine {
             var attachment = Attachment(tail: tail, position: tail)
             switch start {
             case .tail: break
-            case .snapshot(let page): attachment.snapshot = try state.machine.snapshot(page)
+            case .snapshot(let page): attachment.snapshot = try state.snapshot(page)
             case .after(let position):
                 guard position <= tail else {
                     throw Refusal(

@@ -32,8 +32,9 @@ extension Engine {
     }
 
     private func replay(_ id: SessionID) -> Result<LiveSession, Refusal> {
-        var machine: SessionMachine?
-        var position = SequenceNumber.zero
+        var machine = loadFromCheckpoint(id)
+        var position = machine?.tail ?? .zero
+        let checkpointed = position
         do throws(StoreError) {
             while true {
                 let records = try store.read(StreamID(id), after: position, limit: ReadLimit(bytes: 4 << 20))
@@ -51,7 +52,9 @@ extension Engine {
         }
         guard let machine else { return .failure(absent(id)) }
         metrics.sessionsLoaded.increment()
-        return .success(LiveSession(machine: machine, durable: machine.tail, now: environment.monotonic()))
+        return .success(
+            LiveSession(
+                machine: machine, durable: machine.tail, checkpointed: checkpointed, now: environment.monotonic()))
     }
 
     private func unreadable(_ id: SessionID, _ reason: String) -> Refusal {
@@ -151,6 +154,8 @@ extension Engine {
         let tail = state.machine.tail
         let events = emission.records.count { $0.kind == .event }
         let summary = emission.summary == nil ? nil : state.machine.summary
+        let checkpoint = dueCheckpoint(of: &state)
+        state.snapshot = nil
         state.window.append(emission.records)
         let append = LogAppend(
             stream: live.stream, expecting: SequenceNumber(tail.rawValue - UInt64(events)), records: emission.records,
@@ -162,6 +167,7 @@ extension Engine {
                 metrics.appends.increment()
                 metrics.events.increment(by: events)
                 committed(live, ticket: ticket, tail: tail, summary: summary)
+                if let checkpoint { saveCheckpoint(checkpoint) }
             case .failure(let error):
                 failed(live, error)
             }
@@ -231,15 +237,16 @@ extension Engine {
     func releaseIdle() {
         let limit = environment.monotonic() - configuration.idleMilliseconds
         for live in directory.allLive {
-            let isIdle = live.state.withLock { state in
+            let leaving: (machine: SessionMachine, checkpointed: SequenceNumber)? = live.state.withLock { state in
                 guard state.touched < limit, state.readers.isEmpty, state.leases.isEmpty, state.waiters.isEmpty,
                     state.durableTicket == state.decidedTicket, state.retirement == nil
-                else { return false }
+                else { return nil }
                 state.retirement = .reload
-                return true
+                return (state.machine, state.checkpointed)
             }
-            if isIdle {
+            if let leaving {
                 directory.release(live)
+                checkpointLeaving(leaving.machine, since: leaving.checkpointed)
                 metrics.sessionsLoaded.increment(by: -1)
             }
         }

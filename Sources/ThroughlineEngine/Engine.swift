@@ -19,6 +19,8 @@ public final class Engine: Sendable {
     let desk: WorkDesk
     /// Where timers run.
     let timers: any EventLoop
+    /// No checkpoint of a loaded session before this time, in milliseconds of the monotonic clock.
+    let nextCheckpoint = Atomic<Int64>(.min)
     private let phase = Mutex(Phase.starting)
     private let repeated = Mutex<[RepeatedTask]>([])
     private let failureHandler = Mutex<@Sendable (String) -> Void>({ _ in })

@@ -28,19 +28,28 @@ final class LiveSession: Sendable {
         var leases: [RunID: Lease] = [:]
         var holders: [RunID: HolderConnection] = [:]
         var slice: EventSlice?
+        /// The last whole snapshot, for all who join before the next event.
+        var snapshot: (tail: SequenceNumber, bytes: [UInt8])?
         var retirement: Retirement?
         var touched: Int64
+        /// The last event of the checkpoint that was asked for last.
+        var checkpointed: SequenceNumber
     }
+
+    /// Smaller snapshots are made again for each who joins: it costs less than to keep them.
+    static let keptSnapshotBytes = 32 << 10
 
     let id: SessionID
     let stream: StreamID
     let state: Mutex<State>
 
-    init(machine: SessionMachine, durable: SequenceNumber, now: Int64) {
+    init(machine: SessionMachine, durable: SequenceNumber, checkpointed: SequenceNumber = .zero, now: Int64) {
         id = machine.info.id
         stream = StreamID(machine.info.id)
         state = Mutex(
-            State(machine: machine, window: EventWindow(after: durable), durable: durable, touched: now))
+            State(
+                machine: machine, window: EventWindow(after: durable), durable: durable, touched: now,
+                checkpointed: checkpointed))
     }
 
     var tail: SequenceNumber { state.withLock { $0.durable } }
@@ -50,4 +59,14 @@ final class LiveSession: Sendable {
 struct ReaderGroup {
     let mailbox: Mailbox
     var readers: [ObjectIdentifier: Subscription] = [:]
+}
+
+extension LiveSession.State {
+    /// The state after the last event decided, as JSON.
+    mutating func snapshot(_ page: SnapshotPage) throws(Refusal) -> [UInt8] {
+        if page.isWhole, let snapshot, snapshot.tail == machine.tail { return snapshot.bytes }
+        let bytes = try machine.snapshot(page)
+        if page.isWhole, bytes.count >= LiveSession.keptSnapshotBytes { snapshot = (machine.tail, bytes) }
+        return bytes
+    }
 }

@@ -13,6 +13,7 @@ public final class EngineMetrics: Sendable {
     let runsStarted = Atomic<Int>(0)
     let runsLost = Atomic<Int>(0)
     let sessionsLoaded = Atomic<Int>(0)
+    let checkpoints = Atomic<Int>(0)
     let workWaiting = Atomic<Int>(0)
 
     init() {}
@@ -30,6 +31,7 @@ public final class EngineMetrics: Sendable {
             ("throughline_events_total", "Events made durable.", "counter", load(events)),
             ("throughline_deliveries_total", "Steps delivered to readers.", "counter", load(deliveries)),
             ("throughline_stored_reads_total", "Reads that went to the store.", "counter", load(storedReads)),
+            ("throughline_checkpoints_total", "States of sessions kept.", "counter", load(checkpoints)),
             ("throughline_runs_started_total", "Runs started.", "counter", load(runsStarted)),
             ("throughline_runs_lost_total", "Runs whose agent fell silent.", "counter", load(runsLost)),
             ("throughline_readers", "Attached readers.", "gauge", load(readers)),

@@ -31,6 +31,13 @@ extension EmbeddedLogStore {
     ) throws -> Parts {
         try folder.createArchive()
         let archive = try Archive(path: folder.archivePath, configuration)
+        if folder.version < StoreFormat.version {
+            // The archive has its new tables. Until this is durable a crash leaves a folder that is upgraded again.
+            try folder.writeVersion()
+            logger.notice(
+                "the data folder was upgraded",
+                metadata: ["tl.format.from": "\(folder.version)", "tl.format.to": "\(StoreFormat.version)"])
+        }
         let index = StreamIndex()
         let position = try archive.position()
         try index.load(archive, movedCommit: position.commit)

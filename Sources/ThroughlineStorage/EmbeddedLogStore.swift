@@ -169,6 +169,23 @@ public final class EmbeddedLogStore: LogStore {
         for (stream, (tail, summary)) in left { body(stream, SequenceNumber(tail), summary ?? []) }
     }
 
+    public func saveCheckpoint(_ checkpoint: Checkpoint, of stream: StreamID) {
+        guard checkpoint.bytes.count <= Checkpoint.maximumBytes, case .live(let tail) = index.status(of: stream),
+            checkpoint.sequence <= tail
+        else { return }
+        inbox.add(PendingCheckpoint(stream: stream, checkpoint: checkpoint))
+    }
+
+    public var takesCheckpoints: Bool { inbox.takesCheckpoints }
+
+    public func checkpoint(of stream: StreamID) throws(StoreError) -> Checkpoint? {
+        guard case .live(let tail) = index.status(of: stream) else { return nil }
+        do {
+            let checkpoint = try archive.checkpoint(of: stream)
+            return checkpoint.flatMap { $0.sequence <= tail ? $0 : nil }
+        } catch { throw StoreError(archive: error) }
+    }
+
     public func close() {
         guard queue.close() else { return }
         inbox.hurry()

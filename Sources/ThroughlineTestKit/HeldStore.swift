@@ -73,6 +73,14 @@ public final class HeldStore: LogStore {
         try inner.forEachStream(body)
     }
 
+    public func saveCheckpoint(_ checkpoint: Checkpoint, of stream: StreamID) {
+        inner.saveCheckpoint(checkpoint, of: stream)
+    }
+
+    public var takesCheckpoints: Bool { inner.takesCheckpoints }
+
+    public func checkpoint(of stream: StreamID) throws(StoreError) -> Checkpoint? { inner.checkpoint(of: stream) }
+
     public func erase(_ stream: StreamID, completion: @escaping LogCompletion) {
         let isHeld = state.withLock { state in
             state.erasures?.append((stream, completion))

@@ -112,6 +112,27 @@ extension StoreConformance {
             try require(store.readAll(stream).map(\.kind), is: [.event, .note, .event], "all")
             try require(store.readAll(stream, after: SequenceNumber(1)).map(\.kind), is: [.event], "after 1")
         },
+        .on("a page holds the last event with all its notes, so that reading on misses nothing") { store in
+            for number: UInt64 in 0..<6 {
+                let text = String(repeating: "x", count: 40)
+                let event = LogAppend.texts([text], to: stream, expecting: number)
+                try require(store.appendAndWait(event).storeError, is: nil, "event")
+                var mixed = noteAppend(after: number + 1)
+                for _ in 0..<3 { mixed.records.append(mixed.records[0]) }
+                try require(store.appendAndWait(mixed).storeError, is: nil, "notes")
+            }
+            let all = try store.readAll(stream)
+            try require(all.count, is: 30, "records")
+            for limit in [ReadLimit(records: 1), ReadLimit(records: 7), ReadLimit(bytes: 1), ReadLimit(bytes: 100)] {
+                var found: [LogRecord] = []
+                while true {
+                    let page = try store.read(stream, after: found.last?.sequence ?? .zero, limit: limit)
+                    if page.isEmpty { break }
+                    found += page
+                }
+                try require(found == all, "\(found.count) of \(all.count) records, page by page, with \(limit)")
+            }
+        },
         .on("a stream can begin with a note") { store in
             try require(store.appendAndWait(noteAppend(after: 0)).storeError, is: nil, "note")
             try require(store.status(of: stream), is: .live(tail: .zero), "status")

@@ -3,7 +3,7 @@ import ThroughlineCore
 import ThroughlineTestKit
 
 /// Drives a machine at random and keeps what it emitted.
-private struct Drive {
+struct Drive {
     var scene = Scene()
     var random: SeededRandom
     var counts: [String: Int] = [:]

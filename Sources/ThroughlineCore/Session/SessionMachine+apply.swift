@@ -2,6 +2,7 @@ extension SessionMachine {
     /// The one place where state changes.
     mutating func apply(_ event: Event) {
         tail = event.sequence
+        notesAtTail = 0
         lastAt = event.at
         switch event.body {
         case .sessionCreated(let info), .sessionUpdated(let info), .sessionClosed(let info):

@@ -33,13 +33,13 @@ extension SessionMachine {
         _ events: [AgentEvent], of run: Run, at: Timestamp, note: Note
     ) throws(Refusal) {
         let firstEmitted = emittedCount
-        let (oldTail, oldAt) = (tail, lastAt)
+        let (oldTail, oldNotes, oldAt) = (tail, notesAtTail, lastAt)
         var undo: [Undo] = []
         do throws(Refusal) {
             for event in events { try write(event, of: run, at: at, undo: &undo) }
         } catch {
             for step in undo.reversed() { revert(step, run: run.id) }
-            forget(emittedFrom: firstEmitted, tail: oldTail, lastAt: oldAt)
+            forget(emittedFrom: firstEmitted, tail: oldTail, notesAtTail: oldNotes, lastAt: oldAt)
             throw error
         }
         // The note goes on the last record of the write: a batch that is read back in pieces counts as taken at its end.

@@ -23,6 +23,8 @@ public struct SessionMachine: Sendable {
     var activeRuns: [RunID] = []
     var participants: [String] = []
     var works: [(work: WorkID, run: RunID)] = []
+    /// How many records without a number stand behind the last event.
+    var notesAtTail = 0
     private var emitted: [LogRecord] = []
     private var summaryIsStale = false
 
@@ -53,7 +55,7 @@ public struct SessionMachine: Sendable {
         guard replay(records) else { return nil }
     }
 
-    private init(empty info: SessionInfo, at: Timestamp, limits: SessionLimits) {
+    init(empty info: SessionInfo, at: Timestamp, limits: SessionLimits) {
         self.info = info
         self.limits = limits
         created = at
@@ -68,6 +70,7 @@ public struct SessionMachine: Sendable {
                 guard record.sequence == tail.next, let event = Event(stored: record.payload) else { return false }
                 apply(event)
             }
+            if record.kind == .note { notesAtTail += 1 }
             if let note = Note(stored: record.note) { apply(note) }
         }
         return true
@@ -96,6 +99,7 @@ public struct SessionMachine: Sendable {
     mutating func emit(note: Note, at: Timestamp) {
         emitted.append(
             LogRecord(kind: .note, sequence: tail, at: max(at, lastAt), payload: [], note: note.encoded))
+        notesAtTail += 1
         apply(note)
     }
 
@@ -104,9 +108,10 @@ public struct SessionMachine: Sendable {
     /// How many records are waiting, and the way back to that state.
     var emittedCount: Int { emitted.count }
 
-    mutating func forget(emittedFrom count: Int, tail: SequenceNumber, lastAt: Timestamp) {
+    mutating func forget(emittedFrom count: Int, tail: SequenceNumber, notesAtTail: Int, lastAt: Timestamp) {
         emitted.removeSubrange(count...)
         self.tail = tail
+        self.notesAtTail = notesAtTail
         self.lastAt = lastAt
     }
 
@@ -131,6 +136,14 @@ struct Table<Tag, Item: Sendable>: Sendable {
     subscript(index: Int) -> Item {
         get { items[index] }
         _modify { yield &items[index] }
+    }
+
+    init() {}
+
+    /// Items in their order.
+    init(_ items: [Item], id: (Item) -> Identifier<Tag>) {
+        self.items = items
+        places = Dictionary(items.enumerated().map { (id($1), $0) }) { _, last in last }
     }
 
     mutating func append(_ item: Item, id: Identifier<Tag>) {

@@ -9,13 +9,18 @@ public struct SnapshotPage: Sendable {
         self.messages = messages
         self.before = before
     }
+
+    /// Whether all messages are shown.
+    public var isWhole: Bool { messages == nil && before == nil }
 }
 
 extension SessionMachine {
     /// The state after the last event decided, as JSON.
     public func snapshot(_ page: SnapshotPage = SnapshotPage()) throws(Refusal) -> [UInt8] {
         let (shown, hasMore) = try select(page)
-        return JSONWriter.object {
+        // A long text is copied once, and not again each time that the buffer is too small.
+        var writer = JSONWriter(capacity: page.messages == nil ? estimatedBytes / 8 * 9 : 4096)
+        writer.object {
             $0.field("seq", tail.rawValue)
             $0.key("session")
             writeSession(to: &$0)
@@ -36,6 +41,7 @@ extension SessionMachine {
             $0.key("baton")
             $0.null()
         }
+        return writer.bytes
     }
 
     private func select(_ page: SnapshotPage) throws(Refusal) -> (ArraySlice<Message>, hasMore: Bool) {

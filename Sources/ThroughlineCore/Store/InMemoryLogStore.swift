@@ -10,6 +10,7 @@ public final class InMemoryLogStore: LogStore {
         var tail = SequenceNumber.zero
         var records: [LogRecord] = []
         var summary: [UInt8] = []
+        var checkpoint: Checkpoint?
     }
 
     fileprivate struct State {
@@ -57,6 +58,17 @@ public final class InMemoryLogStore: LogStore {
         for (id, stream) in state.withLock({ $0.streams }) { body(id, stream.tail, stream.summary) }
     }
 
+    public func saveCheckpoint(_ checkpoint: Checkpoint, of stream: StreamID) {
+        state.withLock { state in
+            guard let tail = state.streams[stream]?.tail, checkpoint.sequence <= tail else { return }
+            state.streams[stream]?.checkpoint = checkpoint
+        }
+    }
+
+    public var takesCheckpoints: Bool { true }
+
+    public func checkpoint(of stream: StreamID) -> Checkpoint? { state.withLock { $0.streams[stream]?.checkpoint } }
+
     public func erase(_ stream: StreamID, completion: @escaping LogCompletion) {
         queue.async { [self] in
             finish(completion, with: state.withLock { $0.erase(stream) })
@@ -95,7 +107,8 @@ extension InMemoryLogStore.State {
 }
 
 extension [LogRecord] {
-    /// The records after a sequence number within a limit, at least one if there is one. The array is in order.
+    /// The records after a sequence number within a limit, at least one if there is one, the last event with all its notes.
+    /// The array is in order.
     public func page(after: SequenceNumber, limit: ReadLimit) -> [LogRecord] {
         var low = startIndex
         var high = endIndex
@@ -105,9 +118,10 @@ extension [LogRecord] {
         }
         var bytes = 0
         var end = low
-        while end < endIndex, end == low || end - low < limit.records {
+        while end < endIndex {
             bytes += self[end].payload.count + self[end].note.count
-            if bytes > limit.bytes, end > low { break }
+            let isBeyond = bytes > limit.bytes || end - low >= limit.records
+            if isBeyond, end > low, self[end].kind == .event { break }
             end += 1
         }
         return Array(self[low..<end])

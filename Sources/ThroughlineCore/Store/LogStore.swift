@@ -10,6 +10,8 @@
 /// - **On a condition.** An append succeeds only if `expecting` is the stream's tail after everything before it in the
 ///   order. Otherwise it fails with `conflict` and stores nothing.
 /// - **Reads see what is durable**, and no more. A read made after a completion sees that append.
+/// - **Checkpoints are a cache.** One may be lost at any time, saving it costs no flush of the disk, and it is never of an
+///   event that is not durable. It goes with its stream, at the same moment.
 /// - **Erased is gone.** `erase` completes when no byte of the stream's records is left in any file; the identifier is
 ///   remembered, answers `erased` and can never be appended to again.
 /// - **Failures.** After `full` the store goes on: it has stored nothing of that append, reads work, later appends may
@@ -27,7 +29,8 @@ public protocol LogStore: AnyObject, Sendable {
     /// The durable records of a stream whose sequence is greater than `after`, oldest first. Blocks: it may read from disk.
     ///
     /// A note carries the sequence of the event it follows, so the notes right behind event `after` are not returned.
-    /// At least one record comes back when there is one, whatever the limits say.
+    /// At least one record comes back when there is one, whatever the limits say, and the last event comes with all its notes:
+    /// who reads on after it misses nothing.
     func read(_ stream: StreamID, after: SequenceNumber, limit: ReadLimit) throws(StoreError) -> [LogRecord]
 
     /// What is known of a stream. Cheap: from memory.
@@ -35,6 +38,16 @@ public protocol LogStore: AnyObject, Sendable {
 
     /// Calls `body` for every live stream, in no particular order, with its durable tail and its latest summary. Blocks.
     func forEachStream(_ body: (StreamID, SequenceNumber, [UInt8]) -> Void) throws(StoreError)
+
+    /// Keeps what the events of a stream up to a number add up to, in place of the one before; or does not, when there is
+    /// no time for it. The events are durable already. Does not block.
+    func saveCheckpoint(_ checkpoint: Checkpoint, of stream: StreamID)
+
+    /// Whether a checkpoint would be kept now: asked before one is made.
+    var takesCheckpoints: Bool { get }
+
+    /// The checkpoint that was kept last, if it still is. Blocks.
+    func checkpoint(of stream: StreamID) throws(StoreError) -> Checkpoint?
 
     /// Erases a stream for good. Ordered with the appends: appends called later fail with `erased`.
     func erase(_ stream: StreamID, completion: @escaping LogCompletion)
@@ -108,6 +121,21 @@ public struct LogAppend: Sendable {
 
     /// Largest `byteCount` that a store takes: 16 MiB.
     public static let maximumBytes = 16 << 20
+}
+
+/// What the events of a stream up to one of them add up to, as its owner lays it out.
+public struct Checkpoint: Hashable, Sendable {
+    /// The last event that counts in it.
+    public var sequence: SequenceNumber
+    public var bytes: [UInt8]
+
+    public init(sequence: SequenceNumber, bytes: [UInt8]) {
+        self.sequence = sequence
+        self.bytes = bytes
+    }
+
+    /// Larger ones are not kept: 64 MiB.
+    public static let maximumBytes = 64 << 20
 }
 
 /// How much one read returns at most.

@@ -31,6 +31,7 @@ extension Archive {
             try db.execute(sql: "DELETE FROM stretches WHERE stream = ?", arguments: [id])
             try db.execute(sql: "DELETE FROM damaged_entries WHERE stream = ?", arguments: [id])
         }
+        try db.execute(sql: "DELETE FROM checkpoints WHERE name = ?", arguments: [name.rawValue])
         _ = try upsert(StreamRow(name: name, tail: 0, isErased: true), db)
     }
 

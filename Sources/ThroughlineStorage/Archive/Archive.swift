@@ -6,9 +6,12 @@ import ThroughlineCore
 ///
 /// Three tables: `streams` (name, tail, summary, erased, damage), `stretches` (one row per stretch of one stream), `position`
 /// (one row: the last commit that has moved). Everything of one segment comes in one transaction with the new position.
+/// A fourth, `checkpoints`, holds copies that may be lost.
 final class Archive: Sendable {
     let pool: DatabasePool
     let maximumRowBytes: Int
+    /// The version of the format that was found; `nil` where the archive is new.
+    let foundVersion: Int?
 
     init(path: String, _ configuration: StoreConfiguration) throws {
         maximumRowBytes = configuration.maximumRowBytes
@@ -18,18 +21,22 @@ final class Archive: Sendable {
         settings.busyMode = .timeout(10)
         settings.prepareDatabase { try $0.execute(sql: "PRAGMA secure_delete = ON") }
         pool = try DatabasePool(path: path, configuration: settings)
-        // GRDB sets NORMAL in WAL mode, with which a commit would not survive a loss of power.
-        try pool.writeWithoutTransaction { db in
-            try db.execute(sql: "PRAGMA synchronous = FULL")
-            guard try Int.fetchOne(db, sql: "PRAGMA synchronous") == 2 else {
-                throw StoreError.failed("SQLite does not take synchronous = FULL")
-            }
+        foundVersion = try pool.writeWithoutTransaction { db in
+            try Self.setFullySynchronous(db)
+            return try Self.upgrade(db)
         }
-        try pool.write { try $0.execute(sql: Self.schema) }
         try truncateLog()
     }
 
-    private static let schema = """
+    /// GRDB sets NORMAL in WAL mode, with which a commit would not survive a loss of power.
+    static func setFullySynchronous(_ db: Database) throws {
+        try db.execute(sql: "PRAGMA synchronous = FULL")
+        guard try Int.fetchOne(db, sql: "PRAGMA synchronous") == 2 else {
+            throw StoreError.failed("SQLite does not take synchronous = FULL")
+        }
+    }
+
+    static let schema = """
         CREATE TABLE IF NOT EXISTS streams (
             id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, tail INTEGER NOT NULL, summary BLOB,
             erased INTEGER NOT NULL DEFAULT 0, damage TEXT, checksum INTEGER NOT NULL);
@@ -38,6 +45,8 @@ final class Archive: Sendable {
             records BLOB NOT NULL);
         CREATE INDEX IF NOT EXISTS stretches_in_order ON stretches (stream, last);
         CREATE TABLE IF NOT EXISTS damaged_entries (stream INTEGER NOT NULL, place TEXT NOT NULL, bytes BLOB NOT NULL);
+        CREATE TABLE IF NOT EXISTS checkpoints (
+            name TEXT PRIMARY KEY, sequence INTEGER NOT NULL, checksum INTEGER NOT NULL, bytes BLOB NOT NULL);
         CREATE TABLE IF NOT EXISTS position (
             id INTEGER PRIMARY KEY CHECK (id = 1), moved INTEGER NOT NULL, log INTEGER NOT NULL);
         INSERT OR IGNORE INTO position VALUES (1, 0, 0);

@@ -15,6 +15,11 @@ final class MoverInbox: Sendable {
         var sealed: [Segment] = []
         var erasures: [PendingErasure] = []
         var isClosing = false
+        /// The newest of each stream, and their size altogether.
+        var checkpoints: [StreamID: Checkpoint] = [:]
+        var checkpointBytes = 0
+        /// A segment has moved since checkpoints were last written: now it is their turn.
+        var hasMoved = false
         var isStopping = false
     }
 
@@ -23,6 +28,7 @@ final class MoverInbox: Sendable {
         case move(Segment)
         /// Everything these rest on has moved.
         case finish([PendingErasure])
+        case save([PendingCheckpoint])
         case stop
     }
 
@@ -44,7 +50,27 @@ final class MoverInbox: Sendable {
     func nextNow(moved: UInt64) -> Work? { monitor.withLock { $0.next(moved: moved) } }
 
     /// The first sealed segment is done with.
-    func removeFirst() { monitor.change { _ = $0.sealed.removeFirst() } }
+    func removeFirst() {
+        monitor.change { state in
+            state.sealed.removeFirst()
+            state.hasMoved = true
+        }
+    }
+
+    /// Checkpoints of so many bytes wait at most, and one more.
+    private static let maximumCheckpointBytes = 8 << 20
+
+    /// False once enough are waiting.
+    var takesCheckpoints: Bool { monitor.withLock { $0.checkpointBytes < Self.maximumCheckpointBytes } }
+
+    /// Takes a checkpoint in place of the stream's last, unless too many wait.
+    func add(_ pending: PendingCheckpoint) {
+        monitor.change { state in
+            guard state.checkpointBytes < Self.maximumCheckpointBytes else { return }
+            let old = state.checkpoints.updateValue(pending.checkpoint, forKey: pending.stream)
+            state.checkpointBytes += pending.checkpoint.bytes.count - (old?.bytes.count ?? 0)
+        }
+    }
 
     func remove(_ erasures: [PendingErasure]) {
         monitor.change {
@@ -65,10 +91,23 @@ final class MoverInbox: Sendable {
 }
 
 extension MoverInbox.State {
-    fileprivate func next(moved: UInt64) -> MoverInbox.Work? {
+    fileprivate mutating func next(moved: UInt64) -> MoverInbox.Work? {
         let ready = erasures.filter { $0.commit <= moved }
         if !ready.isEmpty { return .finish(ready) }
+        if mayCheckpoint { return .save(takeCheckpoints()) }
         if isStopping, erasures.isEmpty { return .stop }
         return sealed.first.map { .move($0) }
+    }
+
+    /// Between two segments, not before a segment that waits already.
+    fileprivate var mayCheckpoint: Bool { !checkpoints.isEmpty && (sealed.isEmpty || hasMoved) }
+
+    fileprivate mutating func takeCheckpoints() -> [PendingCheckpoint] {
+        defer {
+            checkpoints = [:]
+            checkpointBytes = 0
+            hasMoved = false
+        }
+        return checkpoints.map { PendingCheckpoint(stream: $0, checkpoint: $1) }
     }
 }

@@ -80,7 +80,15 @@ final class SegmentMover: @unchecked Sendable {
             try settle()
             inbox.remove(erasures)
             for erasure in erasures { queue.finish(.finished(erasure.stream, erasure.completion, .success(()))) }
+        case .save(let checkpoints): save(checkpoints)
         }
+    }
+
+    /// Nothing depends on it: what goes wrong is said, and that is all.
+    private func save(_ checkpoints: [PendingCheckpoint]) {
+        do {
+            try archive.save(checkpoints.filter { index.status(of: $0.stream) != .erased })
+        } catch { logger.warning("checkpoints could not be saved", metadata: ["error": "\(error)"]) }
     }
 
     private func move(_ segment: Segment) throws {

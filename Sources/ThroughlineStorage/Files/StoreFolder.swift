@@ -5,7 +5,7 @@ import ThroughlineCore
 ///
 /// ```
 /// LOCK            held with flock while a server uses the folder; its text names the process
-/// identity        "TLSTORE1", 32 random bytes, u32 CRC-32C of these 40
+/// identity        "TLSTORE" and a digit, the format's version; 32 random bytes; u32 CRC-32C of these 40
 /// log/            segment-<id>.log, and segment-<id>.new while one is being made
 /// archive.sqlite  what has moved from the log (and -wal, -shm beside it)
 /// ```
@@ -14,6 +14,8 @@ final class StoreFolder: Sendable {
 
     let path: String
     let identity: [UInt8]
+    /// The version of the format that the folder had when it was opened.
+    let version: Int
     private let files: FileSystem
     private let lock: Int32
 
@@ -32,7 +34,7 @@ final class StoreFolder: Sendable {
         } catch { throw StoreError(opening: error) }
         lock = try Self.lock(path + "/LOCK", files)
         do throws(StoreError) {
-            identity = try Self.identity(in: path, files)
+            (identity, version) = try Self.identity(in: path, files)
         } catch {
             files.close(lock)
             throw error
@@ -83,50 +85,67 @@ final class StoreFolder: Sendable {
                 throw SystemCallError(
                     call: "another server uses this folder (\(holder)); flock", path: path, code: error.code)
             }
-            try? files.truncate(descriptor, 0)
-            try files.write(Array("process \(getpid())".utf8), to: descriptor)
+            do throws(SystemCallError) {
+                try? files.truncate(descriptor, 0)
+                try files.write(Array("process \(getpid())".utf8), to: descriptor)
+            } catch {
+                files.close(descriptor)
+                throw error
+            }
             return descriptor
         } catch { throw StoreError(opening: error) }
     }
 
-    private static func identity(in folder: String, _ files: FileSystem) throws(StoreError) -> [UInt8] {
+    /// Notes that the folder has the newest format, in one step.
+    func writeVersion() throws(SystemCallError) { try Self.write(identity, in: path, files) }
+
+    private static func identity(
+        in folder: String, _ files: FileSystem
+    ) throws(StoreError) -> (bytes: [UInt8], version: Int) {
         let path = folder + "/identity"
+        let bytes: [UInt8]
         do throws(SystemCallError) {
             if !files.exists(path), !files.exists(folder + "/archive.sqlite") {
-                return try createIdentity(at: path, in: folder, files)
+                let identity = files.randomBytes(identityBytes)
+                try write(identity, in: folder, files)
+                return (identity, StoreFormat.version)
             }
-            let bytes = try files.contents(of: path)
-            if let identity = decodeIdentity(bytes) { return identity }
+            bytes = try files.contents(of: path)
         } catch { throw StoreError(opening: error) }
-        throw .corrupt("\(path) is not the identity of a store")
+        guard let (identity, version) = decode(bytes) else { throw .corrupt("\(path) is not the identity of a store") }
+        guard let identity else { throw StoreFormat.refusal(version) }
+        return (identity, version)
     }
 
-    private static let identityMagic = Array("TLSTORE1".utf8)
+    private static let identityMagic = Array("TLSTORE".utf8)
 
-    static func decodeIdentity(_ bytes: [UInt8]) -> [UInt8]? {
-        guard bytes.count == 8 + identityBytes + 4, bytes.starts(with: identityMagic) else { return nil }
-        let isWhole = bytes.withUnsafeBytes {
-            Checksum.crc32c($0.part(0..<8 + identityBytes)) == $0.get(UInt32.self, at: 8 + identityBytes)
+    /// The identity and the version; of a newer one only the version, since what follows the digit may be laid out in
+    /// another way. `nil` where it is none, or damaged.
+    static func decode(_ bytes: [UInt8]) -> (identity: [UInt8]?, version: Int)? {
+        guard bytes.starts(with: identityMagic), bytes.count > 8, (0x31...0x39).contains(bytes[7]) else { return nil }
+        let version = Int(bytes[7] - 0x30)
+        if bytes.count == 8 + identityBytes + 4 {
+            let isWhole = bytes.withUnsafeBytes {
+                Checksum.crc32c($0.part(0..<8 + identityBytes)) == $0.get(UInt32.self, at: 8 + identityBytes)
+            }
+            guard isWhole else { return nil }
+            if version <= StoreFormat.version { return (Array(bytes[8..<8 + identityBytes]), version) }
         }
-        return isWhole ? Array(bytes[8..<8 + identityBytes]) : nil
+        return version > StoreFormat.version ? (nil, version) : nil
     }
 
     /// Written under another name first: the name `identity` never stands for half of one.
-    private static func createIdentity(
-        at path: String, in folder: String, _ files: FileSystem
-    ) throws(SystemCallError) -> [UInt8] {
-        let identity = files.randomBytes(identityBytes)
-        var bytes = identityMagic + identity
+    private static func write(_ identity: [UInt8], in folder: String, _ files: FileSystem) throws(SystemCallError) {
+        var bytes = identityMagic + [0x30 + UInt8(StoreFormat.version)] + identity
         let checksum = bytes.withUnsafeBytes { Checksum.crc32c($0) }
         withUnsafeBytes(of: checksum.littleEndian) { bytes.append(contentsOf: $0) }
-        let draft = path + ".new"
+        let draft = folder + "/identity.new"
         let descriptor = try files.open(draft, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         defer { files.close(descriptor) }
         try files.write(bytes, to: descriptor)
         try files.synchronize(descriptor)
-        try files.rename(draft, path)
+        try files.rename(draft, folder + "/identity")
         try files.synchronizeDirectory(folder)
-        return identity
     }
 }
 

@@ -53,7 +53,7 @@ enum RecordPacking {
             let end = note + Int(bytes.get(UInt32.self, at: offset + 4))
             guard end <= bytes.count else { return false }
             if kind == .event { sequence &+= 1 }
-            if page.admits(sequence: sequence, bytes: end - payload) {
+            if page.admits(kind, sequence: sequence, bytes: end - payload) {
                 page.records.append(
                     LogRecord(
                         kind: kind, sequence: SequenceNumber(sequence),
@@ -82,7 +82,7 @@ extension RecordPacking {
     }
 }
 
-/// The result of a read while it grows: keeps to the limit, but takes at least one record.
+/// The result of a read while it grows: keeps to the limit, but takes at least one record, and an event with all its notes.
 struct RecordPage {
     let after: UInt64
     let limit: ReadLimit
@@ -95,10 +95,10 @@ struct RecordPage {
         self.limit = limit
     }
 
-    /// Whether the next record in order goes into the page; counts it if so. The first that does not fit ends the page.
-    mutating func admits(sequence: UInt64, bytes size: Int) -> Bool {
+    /// Whether the next record in order goes into the page; counts it if so. The first event that does not fit ends the page.
+    mutating func admits(_ kind: LogRecord.Kind, sequence: UInt64, bytes size: Int) -> Bool {
         if sequence <= after { return false }
-        if !records.isEmpty, records.count >= limit.records || bytes + size > limit.bytes {
+        if kind == .event, !records.isEmpty, records.count >= limit.records || bytes + size > limit.bytes {
             isFull = true
             return false
         }

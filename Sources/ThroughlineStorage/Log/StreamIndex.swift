@@ -123,8 +123,11 @@ extension StreamIndex.State {
         snapshot.needsArchive = snapshot.archiveEnd > after
         var index = stretches.firstPosition { $0.last > after }
         var total = 0
-        while index < stretches.count, total <= bytes {
+        // One more than needed: it may begin with notes of the page's last event.
+        var isEnough = false
+        while index < stretches.count, !isEnough {
             let stretch = stretches[index]
+            isEnough = total > bytes && stretch.last > stretch.before
             snapshot.stretches.append(stretch)
             if snapshot.segments.last?.logNumber != stretch.logNumber, let segment = segments[stretch.logNumber] {
                 segment.readers += 1

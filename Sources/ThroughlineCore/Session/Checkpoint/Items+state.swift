@@ -1,0 +1,207 @@
+extension SessionInfo: StateCodable {
+    func write(to writer: inout StateWriter) {
+        writer.text(id.value)
+        writer.text(title)
+        writer.text(metadata)
+        writer.text(state.rawValue)
+    }
+
+    init(from reader: inout StateReader) throws(StateError) {
+        self.init(
+            id: try reader.id(), title: try reader.string(), metadata: try reader.text(), state: try reader.name())
+    }
+}
+
+extension Participant: StateCodable {
+    func write(to writer: inout StateWriter) {
+        writer.text(id)
+        writer.text(role.rawValue)
+        writer.optional(device)
+        writer.optional(key)
+    }
+
+    init(from reader: inout StateReader) throws(StateError) {
+        self.init(
+            id: try reader.string(), role: try reader.name(), device: try reader.optionalString(),
+            key: try reader.optionalString())
+    }
+}
+
+extension PartHead: StateCodable {
+    func write(to writer: inout StateWriter) {
+        writer.text(kind.rawValue)
+        for attribute in [name, call, mediaType, url, title] { writer.optional(attribute) }
+    }
+
+    init(from reader: inout StateReader) throws(StateError) {
+        self.init(
+            kind: try reader.name(), name: try reader.optionalString(), call: try reader.optionalString(),
+            mediaType: try reader.optionalString(), url: try reader.optionalString(),
+            title: try reader.optionalString())
+    }
+}
+
+extension InputPart: StateCodable {
+    func write(to writer: inout StateWriter) {
+        head.write(to: &writer)
+        writer.text(text)
+    }
+
+    init(from reader: inout StateReader) throws(StateError) {
+        self.init(head: try PartHead(from: &reader), text: try reader.text())
+    }
+}
+
+extension Input: StateCodable {
+    func write(to writer: inout StateWriter) {
+        writer.text(id.value)
+        writer.number(sequence.rawValue)
+        writer.time(at)
+        by.write(to: &writer)
+        writer.optional(agent?.value)
+        writer.list(parts)
+        writer.text(state.rawValue)
+        writer.optional(run?.value)
+    }
+
+    init(from reader: inout StateReader) throws(StateError) {
+        self.init(
+            id: try reader.id(), sequence: try reader.sequence(), at: try reader.time(),
+            by: try Participant(from: &reader), agent: try reader.optionalID(), parts: try reader.list(),
+            state: try reader.name(), run: try reader.optionalID())
+    }
+}
+
+extension RunError: StateCodable {
+    func write(to writer: inout StateWriter) {
+        writer.text(code)
+        writer.text(message)
+    }
+
+    init(from reader: inout StateReader) throws(StateError) {
+        self.init(code: try reader.string(), message: try reader.string())
+    }
+}
+
+extension Run: StateCodable {
+    func write(to writer: inout StateWriter) {
+        writer.text(id.value)
+        writer.number(sequence.rawValue)
+        writer.time(at)
+        writer.text(agent.value)
+        writer.optional(label)
+        writer.optional(parent?.value)
+        writer.list(inputs) { $0.text($1.value) }
+        writer.number(epoch)
+        writer.number(UInt64(bitPattern: leaseMilliseconds))
+        writer.text(state.rawValue)
+        writer.optional(usage) { $0.text($1) }
+        writer.optional(error) { $1.write(to: &$0) }
+        writer.optional(ended) { $0.time($1) }
+        writer.text(token)
+        writer.optional(work?.value)
+        writer.number(written)
+        writer.optional(untold?.value)
+        writer.list(openMessages) { $0.text($1.value) }
+    }
+
+    init(from reader: inout StateReader) throws(StateError) {
+        self.init(
+            id: try reader.id(), sequence: try reader.sequence(), at: try reader.time(), agent: try reader.id(),
+            label: try reader.optionalString(), parent: try reader.optionalID(), inputs: try reader.ids(),
+            epoch: try reader.number(), leaseMilliseconds: Int64(bitPattern: try reader.number()),
+            state: try reader.name(), usage: try reader.optional { reader throws(StateError) in try reader.text() },
+            error: try reader.optional { reader throws(StateError) in try RunError(from: &reader) },
+            ended: try reader.optional { reader throws(StateError) in try reader.time() },
+            token: try reader.string(), work: try reader.optionalID(), written: try reader.number(),
+            untold: try reader.optionalID(), openMessages: try reader.ids())
+    }
+}
+
+extension Part: StateCodable {
+    func write(to writer: inout StateWriter) {
+        writer.text(id.value)
+        head.write(to: &writer)
+        writer.text(status.rawValue)
+        writer.text(text)
+    }
+
+    init(from reader: inout StateReader) throws(StateError) {
+        self.init(
+            id: try reader.id(), head: try PartHead(from: &reader), status: try reader.name(), text: try reader.text())
+    }
+}
+
+extension Message: StateCodable {
+    func write(to writer: inout StateWriter) {
+        writer.text(id.value)
+        writer.number(sequence.rawValue)
+        writer.time(at)
+        by.write(to: &writer)
+        writer.optional(run?.value)
+        writer.text(role.rawValue)
+        writer.optional(parent?.value)
+        writer.text(status.rawValue)
+        writer.list(parts)
+    }
+
+    init(from reader: inout StateReader) throws(StateError) {
+        self.init(
+            id: try reader.id(), sequence: try reader.sequence(), at: try reader.time(),
+            by: try Participant(from: &reader), run: try reader.optionalID(), role: try reader.name(),
+            parent: try reader.optionalID(), status: try reader.name(), parts: try reader.list())
+    }
+}
+
+extension Command: StateCodable {
+    func write(to writer: inout StateWriter) {
+        writer.text(id.value)
+        writer.number(sequence.rawValue)
+        writer.time(at)
+        by.write(to: &writer)
+        target.write(to: &writer)
+        writer.text(state.rawValue)
+        writer.optional(reason)
+    }
+
+    init(from reader: inout StateReader) throws(StateError) {
+        self.init(
+            id: try reader.id(), sequence: try reader.sequence(), at: try reader.time(),
+            by: try Participant(from: &reader), target: try Target(from: &reader), state: try reader.name(),
+            reason: try reader.optionalString())
+    }
+}
+
+extension Command.Target: StateCodable {
+    func write(to writer: inout StateWriter) {
+        let (kind, name): (UInt64, String) =
+            switch self {
+            case .run(let id): (0, id.value)
+            case .input(let id): (1, id.value)
+            case .agent(let name): (2, name.value)
+            case .mine: (3, "")
+            case .all: (4, "")
+            }
+        writer.number(kind)
+        writer.text(name)
+    }
+
+    init(from reader: inout StateReader) throws(StateError) {
+        let kind = try reader.number()
+        let name = try reader.string()
+        switch kind {
+        case 0: self = .run(RunID(unchecked: name))
+        case 1: self = .input(InputID(unchecked: name))
+        case 2: self = .agent(AgentName(unchecked: name))
+        case 3: self = .mine
+        case 4: self = .all
+        default: throw StateError()
+        }
+    }
+}
+
+extension StateReader {
+    fileprivate mutating func ids<Tag>() throws(StateError) -> [Identifier<Tag>] {
+        try list { reader throws(StateError) in try reader.id() }
+    }
+}
