@@ -114,6 +114,9 @@ int main(int count, char **arguments) {
     }
     struct settings settings = read_settings(count - 2, arguments + 2);
     signal(SIGPIPE, SIG_IGN);
+    // Who started this one may ignore them, which would be inherited.
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
     allow_many_files();
     if (strcmp(arguments[1], "disk") == 0) return run_disk(settings);
     if (strcmp(arguments[1], "serve-commits") == 0) return serve_commits(settings.port, settings.folder);

@@ -6,7 +6,9 @@ import threading
 
 
 class Proxy:
-    def __init__(self, target):
+    def __init__(self, target, alter=None):
+        """`alter` is given what comes from the target, and says what goes on."""
+        self.alter = alter
         self.target, self.pumps, self.lock, self.port = target, set(), threading.Lock(), 0
         self.restore()
 
@@ -57,6 +59,8 @@ class Proxy:
                     data = end.recv(1 << 16)
                     if not data:
                         return
+                    if self.alter and end is far:
+                        data = self.alter(data)
                     other[end].sendall(data)
             for end in other:
                 reset(end)

@@ -40,12 +40,12 @@ def test_the_connection_serves_the_next_request(server, api, method, path, body,
 def test_a_websocket_that_is_cut_is_gone_at_once(server, api):
     """Without a close frame, too: its reader would otherwise stay until the next ping."""
     api.create("cut")
-    socket = connect(f"ws://127.0.0.1:{server.port}/v1/connect", subprotocols=["throughline.v1"])
-    socket.send('{"id": 1, "op": "attach", "session": "cut"}')
-    socket.recv(timeout=10)
-    assert readers(api) == 1
-    socket.socket.shutdown(2)
-    eventually(lambda: readers(api) == 0, seconds=5, what="the reader's end")
+    with connect(f"ws://127.0.0.1:{server.port}/v1/connect", subprotocols=["throughline.v1"]) as socket:
+        socket.send('{"id": 1, "op": "attach", "session": "cut"}')
+        socket.recv(timeout=10)
+        assert readers(api) == 1
+        socket.socket.shutdown(2)
+        eventually(lambda: readers(api) == 0, seconds=5, what="the reader's end")
 
 
 def readers(api):
