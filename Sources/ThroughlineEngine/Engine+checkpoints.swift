@@ -6,17 +6,45 @@ import ThroughlineCore
 enum CheckpointRule {
     /// A session that leaves memory is worth one from so many events since the last.
     static let eventsWhenLeaving: UInt64 = 256
-    /// One that stays is worth one from so many, and as soon as they are about as large as the state: so all checkpoints of
-    /// a session together cost no more than its events did.
-    static let eventsWhileLoaded: UInt64 = 2_000
-    static let bytesOfEvent: UInt64 = 128
-    /// Never more often than this, all sessions together.
+    /// One that stays is worth one from so many: about three milliseconds of replaying.
+    static let eventsWhileLoaded = 1_000
+    /// When the state has not grown enough for one, it is looked at again after so many.
+    static let eventsUntilNextLook = 256
+    /// About what an event without its text takes in the log.
+    static let bytesOfEvent = 150
+    /// The shortest pause between two, and how much of the disk they may take, all sessions together: 8 MB a second.
     static let pauseMilliseconds: Int64 = 10
+    static let bytesPerMillisecond = 8_000
+}
+
+/// How far a session's checkpoints have come.
+struct CheckpointProgress {
+    /// The last event of the one that was asked for last, and about how large that was.
+    private(set) var sequence: SequenceNumber
+    private var bytes: Int
+    /// Nothing is due before this event.
+    private(set) var next: SequenceNumber
+
+    init(at sequence: SequenceNumber, bytes: Int) {
+        self.sequence = sequence
+        self.bytes = bytes
+        next = sequence.advanced(by: CheckpointRule.eventsWhileLoaded)
+    }
+
+    /// Whether a state of so many bytes is worth a checkpoint: what was written since is a quarter of it at least, so that all
+    /// checkpoints of a session together cost a few times what its events did.
+    mutating func isDue(_ size: Int, at tail: SequenceNumber) -> Bool {
+        let events = Int(tail.rawValue - sequence.rawValue)
+        if 4 * (size - bytes + events * CheckpointRule.bytesOfEvent) >= size { return true }
+        next = tail.advanced(by: CheckpointRule.eventsUntilNextLook)
+        return false
+    }
 }
 
 extension Engine {
-    /// The session as its checkpoint and the records behind it tell it; `nil` where there is none that fits.
-    func loadFromCheckpoint(_ id: SessionID) -> SessionMachine? {
+    /// The session as its checkpoint and the first records behind it tell it, and the event that the checkpoint is of; `nil`
+    /// where there is none that fits.
+    func loadFromCheckpoint(_ id: SessionID) -> (machine: SessionMachine, of: SequenceNumber)? {
         let stream = StreamID(id)
         guard case .live(let tail) = store.status(of: stream), tail.rawValue >= CheckpointRule.eventsWhenLeaving else {
             return nil
@@ -30,7 +58,7 @@ extension Engine {
                 var machine = SessionMachine(checkpoint: checkpoint.bytes, at: event, limits: configuration.session),
                 machine.catchUp(with: records[...])
             {
-                return machine
+                return (machine, checkpoint.sequence)
             }
         } catch {
             logger.warning(
@@ -43,13 +71,15 @@ extension Engine {
 
     /// The state to keep, if one is due now, of a session whose lock is held; it has to become durable first.
     func dueCheckpoint(of state: inout LiveSession.State) -> SessionMachine? {
-        let events = state.machine.tail.rawValue - state.checkpointed.rawValue
-        guard events >= CheckpointRule.eventsWhileLoaded,
-            events * CheckpointRule.bytesOfEvent >= UInt64(state.machine.estimatedBytes),
-            state.touched >= nextCheckpoint.load(ordering: .relaxed), store.takesCheckpoints
+        let tail = state.machine.tail
+        guard tail >= state.checkpoints.next, state.touched >= nextCheckpoint.load(ordering: .relaxed),
+            store.takesCheckpoints
         else { return nil }
-        nextCheckpoint.store(state.touched + CheckpointRule.pauseMilliseconds, ordering: .relaxed)
-        state.checkpointed = state.machine.tail
+        let size = state.machine.estimatedBytes
+        guard state.checkpoints.isDue(size, at: tail) else { return nil }
+        let pause = max(CheckpointRule.pauseMilliseconds, Int64(size / CheckpointRule.bytesPerMillisecond))
+        nextCheckpoint.store(state.touched + pause, ordering: .relaxed)
+        state.checkpoints = CheckpointProgress(at: tail, bytes: size)
         return state.machine
     }
 

@@ -32,9 +32,10 @@ extension Engine {
     }
 
     private func replay(_ id: SessionID) -> Result<LiveSession, Refusal> {
-        var machine = loadFromCheckpoint(id)
+        var machine: SessionMachine?
+        var checkpointed = SequenceNumber.zero
+        if let kept = loadFromCheckpoint(id) { (machine, checkpointed) = kept }
         var position = machine?.tail ?? .zero
-        let checkpointed = position
         do throws(StoreError) {
             while true {
                 let records = try store.read(StreamID(id), after: position, limit: ReadLimit(bytes: 4 << 20))
@@ -242,7 +243,7 @@ extension Engine {
                     state.durableTicket == state.decidedTicket, state.retirement == nil
                 else { return nil }
                 state.retirement = .reload
-                return (state.machine, state.checkpointed)
+                return (state.machine, state.checkpoints.sequence)
             }
             if let leaving {
                 directory.release(live)

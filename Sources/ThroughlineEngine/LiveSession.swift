@@ -32,8 +32,7 @@ final class LiveSession: Sendable {
         var snapshot: (tail: SequenceNumber, bytes: [UInt8])?
         var retirement: Retirement?
         var touched: Int64
-        /// The last event of the checkpoint that was asked for last.
-        var checkpointed: SequenceNumber
+        var checkpoints: CheckpointProgress
     }
 
     /// Smaller snapshots are made again for each who joins: it costs less than to keep them.
@@ -49,7 +48,8 @@ final class LiveSession: Sendable {
         state = Mutex(
             State(
                 machine: machine, window: EventWindow(after: durable), durable: durable, touched: now,
-                checkpointed: checkpointed))
+                checkpoints: CheckpointProgress(
+                    at: checkpointed, bytes: checkpointed > .zero ? machine.estimatedBytes : 0)))
     }
 
     var tail: SequenceNumber { state.withLock { $0.durable } }

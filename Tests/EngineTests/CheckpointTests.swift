@@ -69,7 +69,7 @@ import ThroughlineTestKit
     {
         let store = CountingStore()
         let bench = try EngineBench(store: store)
-        let run = try await fill(bench, appends: 2_300)
+        let run = try await fill(bench, appends: 1_400)
         try await bench.eventually("the checkpoint") { store.checkpoint(of: StreamID(bench.session)) != nil }
         let before = try await bench.snapshot()
         store.records.store(0, ordering: .relaxed)
@@ -77,7 +77,7 @@ import ThroughlineTestKit
         #expect(try await second.snapshot() == before)
         #expect((100..<1_000).contains(store.records.load(ordering: .relaxed)))
         try await write(
-            second, run, [.partAppended(id: PartID("p")!, offset: 9_200, text: Array("more".utf8))], 2_302)
+            second, run, [.partAppended(id: PartID("p")!, offset: 5_600, text: Array("more".utf8))], 1_402)
         #expect(try await second.history().last == "part.appended")
     }
 
