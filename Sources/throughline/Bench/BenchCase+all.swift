@@ -25,7 +25,7 @@ extension BenchCase {
         BenchCase(
             id: "W6", work: "W1 over 100,000 sessions",
             ours: append(.ours, "ws", ["--sessions", "100000"]),
-            peer: append(.ours, "ws", named: "over 1,000 sessions"),
+            peer: append(.ours, "ws", named: "itself over 1,000 sessions"),
             figures: [
                 rate(must: 0.5, aim: 0.9),
                 Figure(
@@ -46,7 +46,7 @@ extension BenchCase {
         BenchCase(
             id: "F4", work: "F1 with one stalled reader: the others",
             ours: fan(.ours, "ws", ["--rate", "25", "--history", "40000", "--stalled", "1"]),
-            peer: fan(.ours, "ws", ["--rate", "25", "--history", "40000"], named: "without it"),
+            peer: fan(.ours, "ws", ["--rate", "25", "--history", "40000"], named: "itself without that reader"),
             figures: [latency("p99", must: .ratio(must: 1.2, aim: 1.05))]),
         BenchCase(
             id: "S1", work: "one session, 20 agents x 50 a second, 100 readers",

@@ -20,7 +20,8 @@ struct BenchTable {
     var markdown: String {
         let rule = "|" + String(repeating: "---|", count: Self.titles.count)
         let lines = ([Self.titles] + results.rows.map(cells)).map { "| " + $0.joined(separator: " | ") + " |" }
-        return (machine + [""] + [lines[0], rule] + lines.dropFirst()).joined(separator: "\n")
+        let remarks = notes.isEmpty ? [] : [""] + notes.map { "- " + $0 }
+        return (machine + [""] + [lines[0], rule] + lines.dropFirst() + remarks).joined(separator: "\n")
     }
 
     private var machine: [String] {
