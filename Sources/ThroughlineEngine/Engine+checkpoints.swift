@@ -15,6 +15,8 @@ enum CheckpointRule {
     /// The shortest pause between two, and how much of the disk they may take, all sessions together: 8 MB a second.
     static let pauseMilliseconds: Int64 = 10
     static let bytesPerMillisecond = 8_000
+    /// How many of those that had to wait for that are made at each look at the loaded sessions.
+    static let lateAtOnce = 8
 }
 
 /// How far a session's checkpoints have come.
@@ -70,10 +72,12 @@ extension Engine {
     }
 
     /// The state to keep, if one is due now, of a session whose lock is held; it has to become durable first.
-    func dueCheckpoint(of state: inout LiveSession.State) -> SessionMachine? {
+    ///
+    /// - Parameter isPaced: Not while the pause after another session's lasts.
+    func dueCheckpoint(of state: inout LiveSession.State, isPaced: Bool = true) -> SessionMachine? {
         let tail = state.machine.tail
-        guard tail >= state.checkpoints.next, state.touched >= nextCheckpoint.load(ordering: .relaxed),
-            store.takesCheckpoints
+        guard tail >= state.checkpoints.next,
+            !isPaced || state.touched >= nextCheckpoint.load(ordering: .relaxed), store.takesCheckpoints
         else { return nil }
         let size = state.machine.estimatedBytes
         guard state.checkpoints.isDue(size, at: tail) else { return nil }
@@ -81,6 +85,20 @@ extension Engine {
         nextCheckpoint.store(state.touched + pause, ordering: .relaxed)
         state.checkpoints = CheckpointProgress(at: tail, bytes: size)
         return state.machine
+    }
+
+    /// Keeps the states that were due while others had their turn: of sessions that were written fast and are quiet now.
+    func checkpointLate() {
+        var count = 0
+        for live in directory.allLive where count < CheckpointRule.lateAtOnce {
+            let machine: SessionMachine? = live.state.withLock { state in
+                guard state.durableTicket == state.decidedTicket, state.retirement == nil else { return nil }
+                return dueCheckpoint(of: &state, isPaced: false)
+            }
+            guard let machine else { continue }
+            count += 1
+            saveCheckpoint(machine)
+        }
     }
 
     /// Keeps the state of a session that leaves memory, if that saves enough.

@@ -111,6 +111,7 @@ public final class Engine: Sendable {
         }
         let idle = timers.scheduleRepeatedTask(initialDelay: .seconds(5), delay: .seconds(5)) { [weak self] _ in
             self?.releaseIdle()
+            self?.checkpointLate()
         }
         repeated.withLock { $0 = [leases, idle] }
     }

@@ -81,6 +81,18 @@ import ThroughlineTestKit
         #expect(try await second.history().last == "part.appended")
     }
 
+    @Test func `a session whose turn did not come while it was written gets its checkpoint afterwards`() async throws {
+        let store = CountingStore()
+        let bench = try EngineBench(store: store)
+        bench.engine.nextCheckpoint.store(.max, ordering: .relaxed)
+        _ = try await fill(bench, appends: 1_100)
+        #expect(store.checkpoint(of: StreamID(bench.session)) == nil)
+        bench.engine.checkpointLate()
+        try await bench.eventually("the checkpoint") {
+            store.checkpoint(of: StreamID(bench.session))?.sequence == SequenceNumber(1_104)
+        }
+    }
+
     @Test(arguments: [[], Array("TLCP nonsense".utf8)])
     func `a checkpoint that cannot be used is not`(_ bytes: [UInt8]) async throws {
         let store = CountingStore()
