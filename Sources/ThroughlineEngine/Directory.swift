@@ -8,6 +8,7 @@ final class Directory: Sendable {
     struct Entry {
         /// `nil` while its creation is not durable: nobody is shown it yet.
         var summary: SessionSummary?
+        /// The last event, as of when it was last not in memory.
         var tail = SequenceNumber.zero
         var live: LiveSession?
         /// Who waits while it is being read from the store.
@@ -61,19 +62,20 @@ final class Directory: Sendable {
         }
     }
 
-    func update(_ id: SessionID, summary: SessionSummary?, tail: SequenceNumber) {
-        entries.withLock { entries in
-            guard entries[id] != nil else { return }
-            entries[id]?.tail = tail
-            if let summary { entries[id]?.summary = summary }
-        }
+    func update(_ id: SessionID, summary: SessionSummary) {
+        entries.withLock { $0[id]?.summary = summary }
     }
 
     /// Forgets the live object; what was never durable is forgotten altogether.
     func release(_ live: LiveSession) {
         entries.withLock { entries in
             guard entries[live.id]?.live === live else { return }
-            if entries[live.id]?.summary == nil { entries[live.id] = nil } else { entries[live.id]?.live = nil }
+            guard entries[live.id]?.summary != nil else {
+                entries[live.id] = nil
+                return
+            }
+            entries[live.id]?.tail = live.tail
+            entries[live.id]?.live = nil
         }
     }
 
@@ -86,7 +88,7 @@ final class Directory: Sendable {
         entries.withLock { entries in
             entries.values.compactMap { entry in
                 guard let summary = entry.summary, matches(summary) else { return nil }
-                return (summary, entry.tail)
+                return (summary, entry.live?.tail ?? entry.tail)
             }
         }
     }

@@ -43,7 +43,7 @@ extension Engine {
         let (groups, finished) = live.state.withLock { state in
             if case .failure = result { state.retirement = .reload }
             defer { state.waiters = [] }
-            return (Array(state.readers.values), state.waiters.map(\.finish))
+            return (state.readers.all, state.waiters.map(\.waiter))
         }
         if case .failure(let error) = result {
             directory.release(live)
@@ -54,7 +54,7 @@ extension Engine {
         }
         var failure: Refusal?
         if case .failure(let error) = result { failure = Refusal(error) }
-        for finish in finished { finish(failure) }
+        for waiter in finished { finish(waiter, failure) }
         wake(groups)
     }
 }

@@ -18,8 +18,9 @@ extension Engine {
         guard let milliseconds = state.machine.lease(of: run)?.milliseconds,
             state.machine.run(run)?.state == .active
         else { return }
-        state.leases[run] = .init(deadline: environment.monotonic() + milliseconds, milliseconds: milliseconds)
-        if let holder { state.holders[run] = holder }
+        let holder = holder ?? state.leases[run]?.holder
+        state.leases[run] = .init(
+            deadline: environment.monotonic() + milliseconds, milliseconds: milliseconds, holder: holder)
     }
 
     /// Ends what has been silent for longer than its lease.
@@ -37,7 +38,6 @@ extension Engine {
         _ = decide(on: live) { (state) throws(Refusal) in
             guard let lease = state.leases[run], lease.deadline <= now else { return }
             state.leases[run] = nil
-            state.holders[run] = nil
             if state.machine.run(run)?.state == .active { metrics.runsLost.increment() }
             state.machine.expireLease(of: run, at: environment.now())
         } then: { _ in
@@ -85,7 +85,9 @@ extension Engine {
         decide(on: session) { (state) throws(Refusal) in
             var told: [(run: RunID, holder: HolderConnection)] = []
             for run in state.machine.untoldRuns {
-                if let holder = state.holders.removeValue(forKey: run) { told.append((run, holder)) }
+                guard let holder = state.leases[run]?.holder else { continue }
+                state.leases[run]?.holder = nil
+                told.append((run, holder))
             }
             return told
         } then: { [self] result in

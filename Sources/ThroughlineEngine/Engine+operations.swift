@@ -184,7 +184,6 @@ extension Engine {
             end.run, token: end.token, reason: end.reason, usage: end.usage, error: end.error, by: .agent(agent),
             at: environment.now())
         state.leases[end.run] = nil
-        state.holders[end.run] = nil
         return Answer(
             tail: state.machine.tail,
             body: JSONWriter.object {

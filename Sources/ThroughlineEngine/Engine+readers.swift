@@ -61,17 +61,13 @@ extension Engine {
     public func detach(_ subscription: Subscription) {
         guard let live = directory.live(subscription.session) else { return }
         let wasThere = live.state.withLock { state in
-            let box = ObjectIdentifier(subscription.mailbox)
-            let found = state.readers[box]?.readers.removeValue(forKey: ObjectIdentifier(subscription)) != nil
-            if state.readers[box]?.readers.isEmpty == true { state.readers[box] = nil }
-            return found
+            state.readers.remove(subscription)
         }
         if wasThere { metrics.readers.increment(by: -1) }
     }
 
     private func register(_ subscription: Subscription, _ state: inout LiveSession.State) {
-        state.readers[ObjectIdentifier(subscription.mailbox), default: ReaderGroup(mailbox: subscription.mailbox)]
-            .readers[ObjectIdentifier(subscription)] = subscription
+        state.readers.insert(subscription)
     }
 
     /// What is durable behind a position, as far as it is in memory.

@@ -125,7 +125,7 @@ extension Engine {
             state.waiters.append(
                 (
                     state.decidedTicket,
-                    { failure in completion(failure.map { .failure($0) } ?? result) }
+                    .closure { failure in completion(failure.map { .failure($0) } ?? result) }
                 ))
             return .waiting
         }
@@ -144,12 +144,12 @@ extension Engine {
         _ completion: @escaping @Sendable (Result<Value, Refusal>) -> Void
     ) -> Decided<Value> {
         if store.status(of: live.stream) == .erased { return .done(.failure(absent(live.id))) }
-        state.waiters.append((.max, { [self] failure in completion(.failure(failure ?? absent(live.id))) }))
+        state.waiters.append((.max, .closure { [self] in completion(.failure($0 ?? absent(live.id))) }))
         return .waiting
     }
 
     /// Hands records to the store, while the session's lock is held: the log has the order of the decisions.
-    private func submit(_ emission: SessionMachine.Emission, of live: LiveSession, _ state: inout LiveSession.State) {
+    func submit(_ emission: SessionMachine.Emission, of live: LiveSession, _ state: inout LiveSession.State) {
         state.decidedTicket += 1
         let ticket = state.decidedTicket
         let tail = state.machine.tail
@@ -181,15 +181,15 @@ extension Engine {
             state.durableTicket = ticket
             state.durable = tail
             state.window.trim(to: limit, durable: tail)
-            var finished: [@Sendable (Refusal?) -> Void] = []
-            while let waiter = state.waiters.first, waiter.ticket <= ticket {
-                finished.append(waiter.finish)
+            var finished: [LiveSession.Waiter] = []
+            while let next = state.waiters.first, next.ticket <= ticket {
+                finished.append(next.waiter)
                 state.waiters.removeFirst()
             }
-            return (finished, Array(state.readers.values))
+            return (finished, state.readers.all)
         }
-        directory.update(live.id, summary: summary, tail: tail)
-        for finish in finished { finish(nil) }
+        if let summary { directory.update(live.id, summary: summary) }
+        for waiter in finished { finish(waiter, nil) }
         wake(groups)
         if let summary {
             desk.update(live.id, claimable: summary.claimable, works: summary.works)
@@ -202,12 +202,12 @@ extension Engine {
         metrics.appendFailures.increment()
         let (finished, groups) = live.state.withLock { state in
             if state.retirement == nil { state.retirement = .reload }
-            let finished = state.waiters.map(\.finish)
+            let finished = state.waiters.map(\.waiter)
             state.waiters = []
-            return (finished, Array(state.readers.values))
+            return (finished, state.readers.all)
         }
         directory.release(live)
-        for finish in finished { finish(Refusal(error)) }
+        for waiter in finished { finish(waiter, Refusal(error)) }
         wake(groups)
         if case .failed(let reason) = error { return storeFailed(reason) }
         logger.warning("an append was refused", metadata: ["tl.session.id": "\(live.id)", "tl.reason": "\(error)"])
@@ -224,14 +224,24 @@ extension Engine {
         }
     }
 
-    func wake(_ groups: [ReaderGroup]) {
+    /// Tells who waited that it is durable, or why it will never be.
+    func finish(_ waiter: LiveSession.Waiter, _ refusal: Refusal?) {
+        switch waiter {
+        case .closure(let finish): finish(refusal)
+        case .writer(var receipt):
+            receipt.refusal = refusal
+            postman.post(.receipt(receipt), to: receipt.writer.mailbox)
+        }
+    }
+
+    func wake(_ groups: [ReaderGroups.Group]) {
         for group in groups {
             deliver(to: group.mailbox) { for reader in group.readers.values { reader.wake() } }
         }
     }
 
     private func wakeAll(of live: LiveSession) {
-        wake(live.state.withLock { Array($0.readers.values) })
+        wake(live.state.withLock { $0.readers.all })
     }
 
     /// Lets go of sessions that nobody has touched for a while.

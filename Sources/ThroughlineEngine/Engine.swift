@@ -21,11 +21,11 @@ public final class Engine: Sendable {
     let timers: any EventLoop
     /// No checkpoint of a loaded session before this time, in milliseconds of the monotonic clock.
     let nextCheckpoint = Atomic<Int64>(.min)
-    private let phase = Mutex(Phase.starting)
+    private let phase = Atomic(Phase.starting)
     private let repeated = Mutex<[RepeatedTask]>([])
     private let failureHandler = Mutex<@Sendable (String) -> Void>({ _ in })
 
-    enum Phase { case starting, ready, stopping }
+    enum Phase: UInt8, AtomicRepresentable { case starting, ready, stopping }
 
     public init(
         store: any LogStore, timers: any EventLoop, configuration: EngineConfiguration = EngineConfiguration(),
@@ -50,7 +50,7 @@ public final class Engine: Sendable {
             desk.update(id, claimable: summary.claimable, works: summary.works)
             if summary.activeRuns > 0 || summary.untoldRuns > 0 { withRuns.append(id) }
         }
-        phase.withLock { $0 = .ready }
+        phase.store(.ready, ordering: .releasing)
         for id in withRuns { lookUp(id) { _ in } }
         startTimers()
         logger.info(
@@ -58,11 +58,11 @@ public final class Engine: Sendable {
             metadata: ["tl.sessions": "\(directory.count)", "tl.sessions.running": "\(withRuns.count)"])
     }
 
-    public var isReady: Bool { phase.withLock { $0 == .ready } }
+    public var isReady: Bool { phase.load(ordering: .acquiring) == .ready }
 
     /// From now on operations are refused with `stopping`; what was decided still becomes durable.
     public func stopTaking() {
-        phase.withLock { $0 = .stopping }
+        phase.store(.stopping, ordering: .releasing)
         repeated.withLock { tasks in
             for task in tasks { task.cancel() }
             tasks = []
@@ -82,7 +82,7 @@ public final class Engine: Sendable {
     /// Brings work to a mailbox's loop: at once if this is that loop, otherwise with the others of this commit.
     public func deliver(to mailbox: Mailbox, _ work: @escaping @Sendable () -> Void) {
         if postman.isCommitting {
-            postman.post(to: mailbox, work)
+            postman.post(.work(work), to: mailbox)
         } else if let loop = mailbox.loop, !loop.inEventLoop {
             loop.execute(work)
         } else {
@@ -98,7 +98,7 @@ public final class Engine: Sendable {
     }
 
     func requireReady() throws(Refusal) {
-        switch phase.withLock({ $0 }) {
+        switch phase.load(ordering: .acquiring) {
         case .ready: return
         case .starting: throw Refusal(.stopping, "The server is starting. Try again in a moment.")
         case .stopping: throw Refusal(.stopping, "The server is stopping. Connect again in a moment.")

@@ -14,6 +14,14 @@ final class LiveSession: Sendable {
     struct Lease {
         var deadline: Int64
         var milliseconds: Int64
+        /// The connection to tell of a cancel, where the holder has one.
+        var holder: HolderConnection?
+    }
+
+    /// Who is told when an append is durable, or was dropped.
+    enum Waiter {
+        case closure(@Sendable (Refusal?) -> Void)
+        case writer(WriteReceipt)
     }
 
     struct State {
@@ -23,10 +31,9 @@ final class LiveSession: Sendable {
         /// Appends handed to the store, and those of them that came back.
         var decidedTicket: UInt64 = 0
         var durableTicket: UInt64 = 0
-        var waiters: Deque<(ticket: UInt64, finish: @Sendable (Refusal?) -> Void)> = []
-        var readers: [ObjectIdentifier: ReaderGroup] = [:]
+        var waiters: Deque<(ticket: UInt64, waiter: Waiter)> = []
+        var readers = ReaderGroups()
         var leases: [RunID: Lease] = [:]
-        var holders: [RunID: HolderConnection] = [:]
         var slice: EventSlice?
         /// The last whole snapshot, for all who join before the next event.
         var snapshot: (tail: SequenceNumber, bytes: [UInt8])?
@@ -53,12 +60,6 @@ final class LiveSession: Sendable {
     }
 
     var tail: SequenceNumber { state.withLock { $0.durable } }
-}
-
-/// The readers of a session on one event loop: woken together.
-struct ReaderGroup {
-    let mailbox: Mailbox
-    var readers: [ObjectIdentifier: Subscription] = [:]
 }
 
 extension LiveSession.State {

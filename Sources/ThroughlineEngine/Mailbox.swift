@@ -11,8 +11,14 @@ import Synchronization
 ///
 /// A mailbox without a loop runs its work where it is flushed; that is for readers which only resume a task.
 public final class Mailbox: Sendable {
+    enum Item: Sendable {
+        case work(@Sendable () -> Void)
+        case receipt(WriteReceipt)
+    }
+
     private struct State {
-        var work: [@Sendable () -> Void] = []
+        var items: [Item] = []
+        weak var taker: (any ReceiptTaker)?
     }
 
     public let loop: (any EventLoop)?
@@ -20,31 +26,42 @@ public final class Mailbox: Sendable {
 
     public init(loop: (any EventLoop)?) { self.loop = loop }
 
-    /// Adds work; it runs after the next ``flush()``. True if the box was empty: then somebody has to see to the flush.
-    func post(_ work: @escaping @Sendable () -> Void) -> Bool {
+    /// Who gets the receipts of this box.
+    public func setTaker(_ taker: any ReceiptTaker) { state.withLock { $0.taker = taker } }
+
+    /// Adds an item; it is seen to after the next flush. True if the box was empty: then somebody has to see to the flush.
+    func post(_ item: Item) -> Bool {
         state.withLock { state in
-            state.work.append(work)
-            return state.work.count == 1
+            state.items.append(item)
+            return state.items.count == 1
         }
     }
 
-    func flush() {
-        guard let loop else { return run() }
-        loop.execute { self.run() }
-    }
-
-    private func run() {
-        let work = state.withLock { state in
-            defer { state.work = [] }
-            return state.work
+    /// Does what waits, on the box's loop.
+    func run() {
+        let (items, taker) = state.withLock { state in
+            defer { state.items = [] }
+            return (state.items, state.taker)
         }
-        for item in work { item() }
+        for item in items {
+            switch item {
+            case .work(let work): work()
+            case .receipt(let receipt): taker?.take(receipt)
+            }
+        }
+        taker?.commitTaken()
     }
+}
+
+/// The mailboxes of one loop that have something: one hop brings them all there.
+private struct LoopBoxes: Sendable {
+    var loop: (any EventLoop)?
+    var boxes: [Mailbox]
 }
 
 /// The mailboxes that have to be flushed when the commit is done.
 final class Postman: Sendable {
-    private let waiting = Mutex<[Mailbox]>([])
+    private let waiting = Mutex<[LoopBoxes]>([])
     /// The thread that is running the completions of a commit; 0 for none.
     private let committer = Atomic<UInt>(0)
 
@@ -62,16 +79,30 @@ final class Postman: Sendable {
         #endif
     }
 
-    func post(to mailbox: Mailbox, _ work: @escaping @Sendable () -> Void) {
-        if mailbox.post(work) { waiting.withLock { $0.append(mailbox) } }
+    func post(_ item: Mailbox.Item, to mailbox: Mailbox) {
+        guard mailbox.post(item) else { return }
+        waiting.withLock { waiting in
+            if let index = waiting.firstIndex(where: { $0.loop === mailbox.loop }) {
+                waiting[index].boxes.append(mailbox)
+            } else {
+                waiting.append(LoopBoxes(loop: mailbox.loop, boxes: [mailbox]))
+            }
+        }
     }
 
     func flush() {
         committer.store(0, ordering: .relaxed)
-        let mailboxes = waiting.withLock { waiting in
+        let waiting = waiting.withLock { waiting in
             defer { waiting = [] }
             return waiting
         }
-        for mailbox in mailboxes { mailbox.flush() }
+        for group in waiting {
+            let boxes = group.boxes
+            guard let loop = group.loop else {
+                for box in boxes { box.run() }
+                continue
+            }
+            loop.execute { for box in boxes { box.run() } }
+        }
     }
 }

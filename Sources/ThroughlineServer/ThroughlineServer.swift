@@ -75,10 +75,13 @@ public struct ThroughlineServer: Sendable {
             allowedOrigins: configuration.allowedOrigins)
         let upgrade = WebSocketUpgrade(engine: engine, gatekeeper: gatekeeper, limits: configuration.limits)
         let limits = configuration.limits
+        let door = DirectDoor(
+            engine: engine, gatekeeper: gatekeeper, limits: limits,
+            decoder: OperationDecoder(limits: configuration.engine.session))
         return Application(
             responder: try router(gatekeeper: gatekeeper, gateway: gateway).buildResponder(),
             server: .init { responder in
-                DualChannel(responder: responder, limits: limits, upgrader: upgrade.makeUpgrader)
+                DualChannel(responder: responder, limits: limits, upgrader: upgrade.makeUpgrader, door: door)
             },
             configuration: .init(
                 address: .hostname(configuration.host, port: configuration.port), backlog: 4_096,

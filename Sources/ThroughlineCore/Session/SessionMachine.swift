@@ -95,6 +95,16 @@ public struct SessionMachine: Sendable {
         if let note { apply(note) }
     }
 
+    /// An append that is encoded already and whose text the part holds already.
+    mutating func emitAppended(_ payload: [UInt8], at: Timestamp) {
+        tail = tail.next
+        lastAt = at
+        emitted.append(LogRecord(kind: .event, sequence: tail, at: at, payload: payload))
+    }
+
+    /// Puts encoded bytes of a note whose meaning is applied already on the last record that waits.
+    mutating func attachToLastEmitted(_ note: [UInt8]) { emitted[emitted.count - 1].note = note }
+
     /// A record that takes no number.
     mutating func emit(note: Note, at: Timestamp) {
         emitted.append(

@@ -6,7 +6,6 @@ package import NIOCore
 import NIOHTTP1
 package import NIOHTTPTypes
 import NIOHTTPTypesHTTP1
-package import NIOWebSocket
 
 /// One port for HTTP and WebSocket.
 ///
@@ -24,12 +23,14 @@ package struct DualChannel: HTTPChannelHandler {
 
     package let responder: HTTPChannelHandler.Responder
     let limits: TransportLimits
-    let upgrader: @Sendable () -> NIOWebSocketServerUpgrader
+    let upgrader: @Sendable () -> WebSocketUpgrader
+    let door: DirectDoor?
 
     package init(
         responder: @escaping HTTPChannelHandler.Responder, limits: TransportLimits,
-        upgrader: @escaping @Sendable () -> NIOWebSocketServerUpgrader
+        upgrader: @escaping @Sendable () -> WebSocketUpgrader, door: DirectDoor? = nil
     ) {
+        self.door = door
         self.responder = responder
         self.limits = limits
         self.upgrader = upgrader
@@ -39,13 +40,16 @@ package struct DualChannel: HTTPChannelHandler {
         let promise = channel.eventLoop.makePromise(of: HTTP?.self)
         let limits = limits
         let upgrader = upgrader
+        let door = door
         let prepared = channel.eventLoop.makeCompletedFuture {
             _ = channel.setOption(.socketOption(.so_sndbuf), value: .init(limits.sendBufferBytes))
             _ = channel.setOption(.tcpOption(.tcp_nodelay), value: 1)
             _ = channel.setOption(
                 .writeBufferWaterMark, value: .init(low: limits.outboundBytes / 2, high: limits.outboundBytes))
             let plain = PlainWriter()
-            let first = FirstRequestHandler(promise: promise, plain: plain, limits: limits, logger: logger)
+            let direct = door.map { DirectWrites(door: $0, plain: plain, channel: channel) }
+            let first = FirstRequestHandler(
+                promise: promise, plain: plain, direct: direct, limits: limits, logger: logger)
             var decoder = NIOHTTPDecoderLimitConfiguration()
             decoder.maxHeaderFieldSize = limits.headerBytes
             decoder.maxHeaderListSize = limits.headerBytes
@@ -75,22 +79,30 @@ package struct DualChannel: HTTPChannelHandler {
     }
 }
 
-/// Waits for the first head of a connection that is no upgrade, and installs the HTTP pipeline then.
-private final class FirstRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
+/// Waits for the first head of a connection that is no upgrade and no write of an agent, and installs the HTTP pipeline then.
+private final class FirstRequestHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
+    typealias OutboundIn = HTTPServerResponsePart
+    typealias OutboundOut = HTTPServerResponsePart
 
     private var promise: EventLoopPromise<DualChannel.HTTP?>?
     private let plain: PlainWriter
+    /// Serves the connection for as long as it is set.
+    private var direct: DirectWrites?
+    private var hasServed = false
+    private var wantsRead = false
     private let limits: TransportLimits
     private let logger: Logger
     private var deadline: Scheduled<Void>?
 
     init(
-        promise: EventLoopPromise<DualChannel.HTTP?>, plain: PlainWriter, limits: TransportLimits, logger: Logger
+        promise: EventLoopPromise<DualChannel.HTTP?>, plain: PlainWriter, direct: DirectWrites?,
+        limits: TransportLimits, logger: Logger
     ) {
         self.promise = promise
         self.plain = plain
+        self.direct = direct
         self.limits = limits
         self.logger = logger
     }
@@ -107,6 +119,56 @@ private final class FirstRequestHandler: ChannelInboundHandler, RemovableChannel
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard promise != nil else { return context.fireChannelRead(data) }
+        let part = unwrapInboundIn(data)
+        if let direct {
+            if direct.take(part) { return serveDirectly(direct, context) }
+            self.direct = nil
+        }
+        install(context)
+        context.fireChannelRead(data)
+        context.pipeline.syncOperations.removeHandler(self, promise: nil)
+    }
+
+    /// The connection stays here until something else is asked for.
+    private func serveDirectly(_ direct: DirectWrites, _ context: ChannelHandlerContext) {
+        guard !hasServed else { return }
+        hasServed = true
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        direct.onOther = { part in
+            let (handler, context) = bound.value
+            if handler.direct != nil {
+                handler.direct = nil
+                handler.install(context)
+            }
+            context.fireChannelRead(handler.wrapInboundOut(part))
+        }
+        direct.onIdle = {
+            let (handler, context) = bound.value
+            if handler.wantsRead {
+                handler.wantsRead = false
+                context.read()
+            }
+        }
+        deadline?.cancel()
+        watch(context)
+    }
+
+    /// Closes the connection when nothing has come for too long. One timer, looked at when it ends: not one a request.
+    private func watch(_ context: ChannelHandlerContext) {
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        deadline = context.eventLoop.scheduleTask(in: limits.bodyTime) {
+            let (handler, context) = bound.value
+            guard handler.promise != nil, let direct = handler.direct else { return }
+            if direct.deadline(handler.limits) < .now() { return context.close(promise: nil) }
+            handler.watch(context)
+        }
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if direct?.hasHeld == true { wantsRead = true } else { context.read() }
+    }
+
+    private func install(_ context: ChannelHandlerContext) {
         let pipeline = context.pipeline.syncOperations
         finish {
             Result {
@@ -119,14 +181,12 @@ private final class FirstRequestHandler: ChannelInboundHandler, RemovableChannel
                     configuration: .init(isOutboundHalfClosureEnabled: true))
             }
         }
-        context.fireChannelRead(data)
-        pipeline.removeHandler(self, promise: nil)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard promise != nil else { return context.fireErrorCaught(error) }
         // A refused upgrade is an ordinary request: its head comes next.
-        if error is NIOWebSocketUpgradeError || error is HTTPServerUpgradeErrors { return }
+        if error is WebSocketUpgrader.Refused || error is HTTPServerUpgradeErrors { return }
         finish { .failure(error) }
         guard error is HTTPParserError else { return context.close(promise: nil) }
         plain.writeAndFlush(
@@ -135,11 +195,14 @@ private final class FirstRequestHandler: ChannelInboundHandler, RemovableChannel
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event is ChannelShouldQuiesceEvent, promise != nil { context.close(promise: nil) }
+        if event is ChannelShouldQuiesceEvent, promise != nil {
+            if hasServed, let direct { direct.stop() } else { context.close(promise: nil) }
+        }
         context.fireUserInboundEventTriggered(event)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        direct = nil
         finish { .failure(ChannelError.eof) }
         context.fireChannelInactive()
     }

@@ -26,6 +26,7 @@ extension WebSocketConnection {
     private func authenticate(_ frame: JSONValue, re: [UInt8]?) throws(Refusal) {
         let name = try gatekeeper.admit(token: frame["key"]?.string)
         if !isAdmitted { admit(token: frame["key"]?.string) }
+        lane.forget()
         keyName = name
         if let stated = frame["as"] { participant = try RequestIdentity.parse(stated, key: name) }
         sendOK(Array("{}".utf8), re: re)
@@ -128,7 +129,10 @@ extension WebSocketConnection {
         }
         let start = try self.start(frame)
         readers.removeValue(forKey: session)?.detach()
-        if frame["as"] != nil { identities[session] = by }
+        if frame["as"] != nil {
+            identities[session] = by
+            lane.forget()
+        }
         let reader = AttachedReader(session, on: self)
         readers[session] = reader
         reader.attach(

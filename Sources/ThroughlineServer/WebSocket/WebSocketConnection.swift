@@ -19,6 +19,9 @@ final class WebSocketConnection: WebSocketConsumer, @unchecked Sendable {
     var keyName: String?
     var isAdmitted = false
     private(set) var pending = 0
+    lazy var lane = AppendLane()
+    /// Durable, and not acknowledged yet: others of the same run may be right behind it.
+    var lastReceipt: WriteReceipt?
     private var pendingBytes = 0
     /// The size of the message at hand.
     private var messageBytes = 0
@@ -45,10 +48,13 @@ final class WebSocketConnection: WebSocketConsumer, @unchecked Sendable {
     }
 
     /// The way back to this connection for runs that it holds.
-    lazy var holder = HolderConnection(mailbox: mailbox) { [weak self] session, run, refusal in
-        self?.sendRunError(session, run, number: nil, refusal)
-        self?.output?.flushIfNeeded()
-    }
+    lazy var holder: HolderConnection = {
+        mailbox.setTaker(self)
+        return HolderConnection(mailbox: mailbox) { [weak self] session, run, refusal in
+            self?.sendRunError(session, run, number: nil, refusal)
+            self?.output?.flushIfNeeded()
+        }
+    }()
 
     // MARK: Life
 
@@ -91,6 +97,8 @@ final class WebSocketConnection: WebSocketConsumer, @unchecked Sendable {
 
     var takesBinary: Bool { false }
 
+    func receivedAtOnce(_ message: UnsafeBufferPointer<UInt8>) -> Bool { takeAppend(message) }
+
     func received(_ message: [UInt8], isBinary: Bool) {
         messageBytes = message.count
         do throws(JSONError) {
@@ -121,21 +129,31 @@ final class WebSocketConnection: WebSocketConsumer, @unchecked Sendable {
         _ body: @escaping @Sendable (WebSocketConnection, Result<Value, Refusal>) -> Void
     ) -> @Sendable (Result<Value, Refusal>) -> Void {
         let bytes = messageBytes
-        pending += 1
-        pendingBytes += bytes
+        began(bytes)
         return { [weak self, engine, mailbox] result in
             engine.deliver(to: mailbox) { [weak self] in
                 guard let self else { return }
-                let wasFull = !self.isTakingMore
-                self.pending -= 1
-                self.pendingBytes -= bytes
+                self.ended(bytes)
                 guard !self.isClosed else { return }
                 body(self, result)
                 self.output?.flushIfNeeded()
                 self.closeIfDrained()
-                if wasFull, self.isTakingMore { self.output?.takesMoreAgain() }
             }
         }
+    }
+
+    /// An answer to a message of so many bytes is owed.
+    func began(_ bytes: Int) {
+        pending += 1
+        pendingBytes += bytes
+    }
+
+    /// It can be given now.
+    func ended(_ bytes: Int) {
+        let wasFull = !isTakingMore
+        pending -= 1
+        pendingBytes -= bytes
+        if wasFull, isTakingMore, !isClosed { output?.takesMoreAgain() }
     }
 
     /// The server stops: who waits for answers gets them, then the socket is closed.
@@ -145,7 +163,7 @@ final class WebSocketConnection: WebSocketConsumer, @unchecked Sendable {
         mailbox.loop?.scheduleTask(in: .seconds(3)) { [weak self] in self?.sayGoodbye() }
     }
 
-    private func closeIfDrained() {
+    func closeIfDrained() {
         if isDraining, pending == 0 { sayGoodbye() }
     }
 
@@ -158,6 +176,7 @@ final class WebSocketConnection: WebSocketConsumer, @unchecked Sendable {
     // MARK: Out
 
     func send(_ body: (inout JSONWriter) -> Void) {
+        sendAcknowledgements()
         output?.send(WebSocketFraming.text(JSONWriter.object(body)))
     }
 

@@ -10,12 +10,18 @@ package protocol WebSocketConsumer: AnyObject {
     var isTakingMore: Bool { get }
 
     func opened()
+    /// The bytes of a text that came in one frame, to be used only during the call. False leaves it to `received`.
+    func receivedAtOnce(_ message: UnsafeBufferPointer<UInt8>) -> Bool
     /// One whole message. Whether a text is UTF-8 is the consumer's to check: it reads the bytes anyway.
     func received(_ message: [UInt8], isBinary: Bool)
     func becameWritable()
     /// The server stops: the consumer ends what it began, and closes.
     func drain()
     func closed()
+}
+
+extension WebSocketConsumer {
+    package func receivedAtOnce(_ message: UnsafeBufferPointer<UInt8>) -> Bool { false }
 }
 
 /// What a consumer needs from its channel. All calls are on the connection's loop.

@@ -1,17 +1,17 @@
 import NIOCore
-import NIOWebSocket
 import ThroughlineCore
 
 /// The channel's end of a WebSocket: frames to messages, pings, closing, backpressure. What messages mean is
 /// its consumer's business.
 final class WebSocketHandler: ChannelDuplexHandler {
-    typealias InboundIn = WebSocketFrame
+    typealias InboundIn = ByteBuffer
     typealias OutboundIn = Never
     typealias OutboundOut = Never
 
     private let consumer: any WebSocketConsumer
     private let plain: PlainWriter
     private let limits: TransportLimits
+    private var reader: WebSocketFrameReader
     private var fragments: [UInt8] = []
     private var isInMessage = false
     private var isBinary = false
@@ -27,6 +27,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
         self.consumer = consumer
         self.plain = plain
         self.limits = limits
+        reader = WebSocketFrameReader(maximumPayload: limits.messageBytes)
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -53,22 +54,14 @@ final class WebSocketHandler: ChannelDuplexHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let frame = unwrapInboundIn(data)
         lastHeard = .now()
-        guard !isClosing else {
-            // The answer to our own close.
-            if frame.opcode == .connectionClose { context.close(promise: nil) }
-            return
-        }
-        guard frame.maskKey != nil, !frame.rsv1, !frame.rsv2, !frame.rsv3 else {
-            return close(1002, "A client's frame is masked, and of no extension.")
-        }
-        switch frame.opcode {
-        case .text, .binary, .continuation: take(frame)
-        case .ping: send(WebSocketFraming.pong(Array(frame.unmaskedData.readableBytesView)))
-        case .pong: break
-        case .connectionClose: answerClose(frame)
-        default: close(1002, "There is no such opcode.")
+        do throws(WebSocketFrameReader.Failure) {
+            try reader.read(unwrapInboundIn(data)) { take($0) }
+        } catch {
+            switch error {
+            case .malformed(let reason): close(1002, reason)
+            case .tooLong: close(1009, "A message has at most \(limits.messageBytes) bytes.")
+            }
         }
     }
 
@@ -85,19 +78,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if event is ChannelShouldQuiesceEvent { consumer.drain() }
-        // Who says nothing more without a close frame is gone: half a WebSocket is of use to nobody.
-        if case ChannelEvent.inputClosed? = event as? ChannelEvent { context.close(promise: nil) }
         context.fireUserInboundEventTriggered(event)
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if let error = error as? NIOWebSocketError, error == .invalidFrameLength {
-            close(1009, "A message has at most \(limits.messageBytes) bytes.")
-        } else if error is NIOWebSocketError {
-            close(1002, "The frame is not RFC 6455.")
-        } else {
-            context.close(promise: nil)
-        }
     }
 
     func read(context: ChannelHandlerContext) {
@@ -106,27 +87,49 @@ final class WebSocketHandler: ChannelDuplexHandler {
 
     // MARK: Reading
 
-    private func take(_ frame: WebSocketFrame) {
-        guard frame.opcode != .binary || consumer.takesBinary else { return close(1003, "Messages are text.") }
-        guard (frame.opcode == .continuation) == isInMessage else {
+    /// False when nothing more is to be read.
+    private func take(_ frame: WebSocketFrameReader.Frame) -> Bool {
+        guard !isClosing else {
+            // The answer to our own close.
+            if frame.opcode == WebSocketFrameReader.Frame.close { channel?.close(promise: nil) }
+            return false
+        }
+        switch frame.opcode {
+        case WebSocketFrameReader.Frame.ping: send(WebSocketFraming.pong(Array(frame.payload)))
+        case WebSocketFrameReader.Frame.pong: break
+        case WebSocketFrameReader.Frame.close: answerClose(frame)
+        default: takePiece(frame)
+        }
+        return !isClosing
+    }
+
+    private func takePiece(_ frame: WebSocketFrameReader.Frame) {
+        let opcode = frame.opcode
+        guard opcode != WebSocketFrameReader.Frame.binary || consumer.takesBinary else {
+            return close(1003, "Messages are text.")
+        }
+        guard (opcode == WebSocketFrameReader.Frame.continuation) == isInMessage else {
             return close(1002, "The fragments are out of order.")
         }
-        let data = frame.unmaskedData
-        guard fragments.count + data.readableBytes <= limits.messageBytes else {
+        if !isInMessage {
+            isBinary = opcode == WebSocketFrameReader.Frame.binary
+            if frame.isFinal, !isBinary, consumer.receivedAtOnce(frame.payload) { return }
+        }
+        guard fragments.count + frame.payload.count <= limits.messageBytes else {
             return close(1009, "A message has at most \(limits.messageBytes) bytes.")
         }
-        if !isInMessage { isBinary = frame.opcode == .binary }
-        fragments.append(contentsOf: data.readableBytesView)
-        isInMessage = !frame.fin
-        guard frame.fin else { return }
+        fragments.append(contentsOf: frame.payload)
+        isInMessage = !frame.isFinal
+        guard frame.isFinal else { return }
         let message = fragments
         fragments = []
         consumer.received(message, isBinary: isBinary)
     }
 
-    private func answerClose(_ frame: WebSocketFrame) {
+    private func answerClose(_ frame: WebSocketFrameReader.Frame) {
         isClosing = true
-        plain.writeAndFlush(WebSocketFraming.close(WebSocketClosing.answer(to: frame.unmaskedData), ""))
+        let code = WebSocketClosing.answer(to: ByteBuffer(bytes: frame.payload))
+        plain.writeAndFlush(WebSocketFraming.close(code, ""))
         channel?.close(promise: nil)
     }
 

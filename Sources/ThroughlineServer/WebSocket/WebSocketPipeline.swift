@@ -1,6 +1,5 @@
 package import NIOCore
 package import NIOHTTP1
-package import NIOWebSocket
 
 /// Puts a WebSocket into a channel of ``DualChannel``, with a consumer behind it.
 package struct WebSocketPipeline: Sendable {
@@ -18,17 +17,9 @@ package struct WebSocketPipeline: Sendable {
         self.makeConsumer = makeConsumer
     }
 
-    package func makeUpgrader() -> NIOWebSocketServerUpgrader {
-        NIOWebSocketServerUpgrader(
-            maxFrameSize: limits.messageBytes,
-            // The handler closes by itself: with both, a bad frame was answered with two closing frames.
-            automaticErrorHandling: false,
-            shouldUpgrade: { channel, head in channel.eventLoop.makeSucceededFuture(answer(head)) },
-            upgradePipelineHandler: { channel, head in
-                channel.eventLoop.makeCompletedFuture { try install(on: channel, head) }
-            })
-    }
+    package func makeUpgrader() -> WebSocketUpgrader { WebSocketUpgrader(answer: answer, install: install) }
 
+    @Sendable
     private func install(on channel: any Channel, _ head: HTTPRequestHead) throws {
         let plain = try channel.pipeline.syncOperations.handler(type: PlainWriter.self)
         let consumer = makeConsumer(head, channel.eventLoop)

@@ -1,6 +1,5 @@
 import NIOCore
 import NIOHTTP1
-import NIOWebSocket
 import ThroughlineCore
 import ThroughlineEngine
 
@@ -13,7 +12,7 @@ struct WebSocketUpgrade: Sendable {
     let gatekeeper: Gatekeeper
     let limits: TransportLimits
 
-    func makeUpgrader() -> NIOWebSocketServerUpgrader {
+    func makeUpgrader() -> WebSocketUpgrader {
         WebSocketPipeline(
             limits: limits, answer: { accepts($0) ? ["Sec-WebSocket-Protocol": Self.subprotocol] : nil },
             makeConsumer: makeConnection
