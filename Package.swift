@@ -74,9 +74,11 @@ let package = Package(
             resources: [.copy("Resources")],
             swiftSettings: settings
         ),
+        .systemLibrary(name: "CJemalloc", pkgConfig: "jemalloc", providers: [.apt(["libjemalloc-dev"])]),
         .executableTarget(
             name: "throughline",
             dependencies: [
+                .target(name: "CJemalloc", condition: .when(platforms: [.linux])),
                 "ThroughlineServer",
                 "ThroughlineStorage",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -77,7 +77,7 @@ public final class EmbeddedLogStore: LogStore {
     package func stepPool() -> Bool { pool.step() }
 
     public func onCommit(_ handler: @escaping @Sendable () -> Void) {
-        writer.handler.withLock { $0 = handler }
+        writer.handler.withLock { $0.run = handler }
     }
 
     public func append(_ append: LogAppend, completion: @escaping LogCompletion) {

@@ -1,11 +1,11 @@
 /// Sizes and limits of an ``EmbeddedLogStore``.
 public struct StoreConfiguration: Sendable {
     /// Size of a segment of the log, in bytes, 4 KiB to 1 GiB. A commit that is larger gets a segment of its own.
-    public var segmentBytes = 64 << 20
+    public var segmentBytes = 16 << 20
     /// How many segments are kept ready, zero-filled, ahead of the one being written.
     public var spareSegments = 2
     /// At most so many segments hold records that have not moved to SQLite; then appends fail with `full`.
-    public var maximumSegments = 128
+    public var maximumSegments = 512
     /// A commit takes no further appends once it has so many bytes. One append alone may be larger.
     public var maximumCommitBytes = 8 << 20
     /// Longest stretch of one stream in one row of SQLite, in bytes, unless a single append is longer.

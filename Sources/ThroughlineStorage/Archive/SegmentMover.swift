@@ -21,6 +21,8 @@ final class SegmentMover: @unchecked Sendable {
     private var mustTruncate = false
     private var failures = 0
     private let block = ByteBlock(capacity: 4096)
+    /// Memory for a segment, which the next one needs again. That of an oversized one is given back.
+    private let keptBytes = 32 << 20
 
     init(
         inbox: MoverInbox, index: StreamIndex, archive: Archive, pool: SegmentPool, queue: OperationQueue,
@@ -109,12 +111,12 @@ final class SegmentMover: @unchecked Sendable {
         mustTruncate = mustTruncate || contents.streams.values.contains { $0.isErased }
         done.append(segment)
         inbox.removeFirst()
-        block.removeAll(keeping: 4096)
+        block.removeAll(keeping: keptBytes)
     }
 
     private func load(_ segment: Segment) throws -> UnsafeRawBufferPointer {
         let used = index.state.withLock { _ in segment.used }
-        block.removeAll(keeping: 4096)
+        block.removeAll(keeping: keptBytes)
         let room = UnsafeMutableRawBufferPointer(start: block.extend(by: used), count: used)
         let count = try files.read(segment.file.descriptor, room, 0)
         guard count == used else { throw StoreError.corrupt("\(segment.file.path) ends at \(count)") }

@@ -1,7 +1,7 @@
 import ThroughlineCore
 
-/// What waits for the writer.
-enum StoreOperation: Sendable {
+/// What waits for the writer. Indirect: it is copied several times on its way, and each copy is then one reference.
+indirect enum StoreOperation: Sendable {
     case append(LogAppend, LogCompletion)
     case erase(StreamID, LogCompletion)
     /// An erasure that the mover has finished, or given up: only its completion is left to run.
