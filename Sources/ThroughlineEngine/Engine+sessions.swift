@@ -149,7 +149,12 @@ extension Engine {
     }
 
     /// Hands records to the store, while the session's lock is held: the log has the order of the decisions.
-    func submit(_ emission: SessionMachine.Emission, of live: LiveSession, _ state: inout LiveSession.State) {
+    ///
+    /// - Parameter isDeferred: The caller calls `commitDeferred` of the store when it has let go of the lock.
+    func submit(
+        _ emission: SessionMachine.Emission, of live: LiveSession, _ state: inout LiveSession.State,
+        isDeferred: Bool = false
+    ) {
         state.decidedTicket += 1
         let ticket = state.decidedTicket
         let tail = state.machine.tail
@@ -161,7 +166,7 @@ extension Engine {
         let append = LogAppend(
             stream: live.stream, expecting: SequenceNumber(tail.rawValue - UInt64(events)), records: emission.records,
             summary: emission.summary)
-        store.append(append) { [self] result in
+        let completion: LogCompletion = { [self] result in
             postman.beginCommit()
             switch result {
             case .success:
@@ -172,6 +177,11 @@ extension Engine {
             case .failure(let error):
                 failed(live, error)
             }
+        }
+        if isDeferred {
+            store.append(deferring: append, completion: completion)
+        } else {
+            store.append(append, completion: completion)
         }
     }
 

@@ -58,7 +58,8 @@ extension Engine {
         return holder.map { RunWriter(live, holder: $0, connection: connection) }
     }
 
-    /// Appends to a part of the run. The receipt comes to the connection when all that it rests on is durable.
+    /// Appends to a part of the run. The receipt comes to the connection when all that it rests on is durable. After the last of
+    /// those that came together, ``appended()`` has to be called.
     ///
     /// - Returns: False, with nothing done, where this is not the usual case: perform it as any other write then.
     public func append(
@@ -76,7 +77,7 @@ extension Engine {
             state.leases[writer.run] = .init(
                 deadline: monotonic + writer.holder.leaseMilliseconds,
                 milliseconds: writer.holder.leaseMilliseconds, holder: writer.connection)
-            if let emission = state.machine.drain() { submit(emission, of: live, &state) }
+            if let emission = state.machine.drain() { submit(emission, of: live, &state, isDeferred: true) }
             let receipt = WriteReceipt(
                 writer: writer, number: frame.number, tail: state.machine.tail, bytes: bytes.count)
             state.waiters.append((state.decidedTicket, .writer(receipt)))
@@ -85,4 +86,7 @@ extension Engine {
         if isTaken { metrics.operations.increment() }
         return isTaken
     }
+
+    /// Lets the appends that came together be committed.
+    public func appended() { store.commitDeferred() }
 }

@@ -85,6 +85,15 @@ public final class EmbeddedLogStore: LogStore {
         if !queue.add(.append(append, completion)) { refuse(completion) }
     }
 
+    public func append(deferring append: LogAppend, completion: @escaping LogCompletion) {
+        precondition(!append.records.isEmpty, "an append has at least one record")
+        if !queue.add(.append(append, completion), isDeferred: threads != nil) { refuse(completion) }
+    }
+
+    public func commitDeferred() {
+        if threads != nil { writer.commitAlone() }
+    }
+
     public func erase(_ stream: StreamID, completion: @escaping LogCompletion) {
         if !queue.add(.erase(stream, completion)) { refuse(completion) }
     }

@@ -23,6 +23,14 @@ public protocol LogStore: AnyObject, Sendable {
     ///   when the last of them has run.
     func append(_ append: LogAppend, completion: @escaping LogCompletion)
 
+    /// The same, from a caller that has more to append at once and then calls ``commitDeferred()``, without fail and soon. It need
+    /// not be committed before.
+    func append(deferring append: LogAppend, completion: @escaping LogCompletion)
+
+    /// Commits what was deferred. A store may do it on the caller's thread, and run the completions there, where that takes
+    /// well under a millisecond. Never called while a lock is held that a completion takes.
+    func commitDeferred()
+
     /// Sets what runs after the completions of each commit, on the same thread. Called once, before the first append.
     func onCommit(_ handler: @escaping @Sendable () -> Void)
 
@@ -54,6 +62,14 @@ public protocol LogStore: AnyObject, Sendable {
 
     /// Makes durable what was appended, runs the completions, closes the files. Later calls fail with `closed`. Blocks.
     func close()
+}
+
+extension LogStore {
+    public func append(deferring append: LogAppend, completion: @escaping LogCompletion) {
+        self.append(append, completion: completion)
+    }
+
+    public func commitDeferred() {}
 }
 
 public typealias LogCompletion = @Sendable (Result<Void, StoreError>) -> Void

@@ -8,6 +8,8 @@ import ThroughlineEngine
 final class AppendLane {
     /// The message at hand.
     var frame = AppendFrame()
+    /// There are appends whose commit is to be seen to.
+    var hasAppended = false
     /// Frames of acknowledgements that go out together.
     var acknowledgements = ByteBuffer()
     private var writers: [UInt64: Entry] = [:]
@@ -87,6 +89,7 @@ extension WebSocketConnection {
             lane.remove(key)
             return false
         }
+        lane.hasAppended = true
         began(bytes.count)
         return true
     }
@@ -101,6 +104,15 @@ extension WebSocketConnection {
         else { return nil }
         lane.insert(writer, key, in: bytes)
         return writer
+    }
+}
+
+extension WebSocketConnection {
+    /// All that has arrived was received.
+    func receivedAll() {
+        guard lane.hasAppended else { return }
+        lane.hasAppended = false
+        engine.appended()
     }
 }
 

@@ -19,7 +19,7 @@ final class WebSocketConnection: WebSocketConsumer, @unchecked Sendable {
     var keyName: String?
     var isAdmitted = false
     private(set) var pending = 0
-    lazy var lane = AppendLane()
+    let lane = AppendLane()
     /// Durable, and not acknowledged yet: others of the same run may be right behind it.
     var lastReceipt: WriteReceipt?
     private var pendingBytes = 0
@@ -86,6 +86,7 @@ final class WebSocketConnection: WebSocketConsumer, @unchecked Sendable {
     func closed() {
         guard !isClosed else { return }
         isClosed = true
+        receivedAll()
         admission?.cancel()
         for reader in readers.values { reader.detach() }
         readers = [:]

@@ -14,6 +14,8 @@ package protocol WebSocketConsumer: AnyObject {
     func receivedAtOnce(_ message: UnsafeBufferPointer<UInt8>) -> Bool
     /// One whole message. Whether a text is UTF-8 is the consumer's to check: it reads the bytes anyway.
     func received(_ message: [UInt8], isBinary: Bool)
+    /// Nothing more has arrived for now.
+    func receivedAll()
     func becameWritable()
     /// The server stops: the consumer ends what it began, and closes.
     func drain()
@@ -22,6 +24,7 @@ package protocol WebSocketConsumer: AnyObject {
 
 extension WebSocketConsumer {
     package func receivedAtOnce(_ message: UnsafeBufferPointer<UInt8>) -> Bool { false }
+    package func receivedAll() {}
 }
 
 /// What a consumer needs from its channel. All calls are on the connection's loop.

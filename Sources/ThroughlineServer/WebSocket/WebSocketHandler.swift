@@ -66,6 +66,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
+        consumer.receivedAll()
         flushIfNeeded()
         context.fireChannelReadComplete()
     }

@@ -11,9 +11,11 @@ extension CommitWriter {
             let segment = try segmentWithRoom(for: block.count)
             encodeHeader(count, length, segment)
             try files.write(segment.file.descriptor, block.bytes, position)
+            let start = ContinuousClock.now
             do throws(SystemCallError) {
                 try files.synchronize(segment.file.descriptor)
             } catch { return fail(error) }
+            lastSynchronization = ContinuousClock.now - start
             return nil
         } catch {
             // Nothing whole was written: the next commit goes to the same place.

@@ -28,6 +28,10 @@ final class OperationQueue: Sendable {
         var operations: [StoreOperation] = []
         var isClosing = false
         var isWriterWaiting = false
+        /// Somebody has taken a batch and has not said that it is done.
+        var isCommitting = false
+        /// What the last commit says of the next: that it will not hold up an event loop.
+        var isQuick = false
         /// Erasures that are durable and not finished: the writer waits for them before it ends.
         var erasures = 0
     }
@@ -35,11 +39,13 @@ final class OperationQueue: Sendable {
     private let monitor = Monitor(State())
 
     /// Adds an operation; false when the store is closing.
-    func add(_ operation: StoreOperation) -> Bool {
+    ///
+    /// - Parameter isDeferred: The caller sees to the commit when it has added all that it has, with ``takeAlone(_:)``.
+    func add(_ operation: StoreOperation, isDeferred: Bool = false) -> Bool {
         let (isAdded, mustWake) = monitor.withLock { state in
             if state.isClosing { return (false, false) }
             state.operations.append(operation)
-            return (true, state.takeWaiting())
+            return (true, !isDeferred && state.takeWaiting())
         }
         if mustWake { monitor.wake() }
         return isAdded
@@ -73,17 +79,46 @@ final class OperationQueue: Sendable {
     func takeNow(_ batch: inout [StoreOperation]) -> Bool {
         monitor.withLock { $0.take(&batch) } ?? false
     }
+
+    /// Takes the few operations that an event loop has added, if they can be committed by itself at once: nobody else commits,
+    /// and it will be quick. Otherwise sees to it that the writer does.
+    func takeAlone(_ batch: inout [StoreOperation]) -> Bool {
+        let (isTaken, mustWake) = monitor.withLock { state in
+            guard !state.operations.isEmpty else { return (false, false) }
+            guard state.isQuick, !state.isCommitting, !state.isClosing, state.operations.count <= Self.fewOperations
+            else { return (false, state.takeWaiting()) }
+            state.isCommitting = true
+            swap(&state.operations, &batch)
+            return (true, false)
+        }
+        if mustWake { monitor.wake() }
+        return isTaken
+    }
+
+    /// More than this many make it worth while to let the writer commit and the loop go on.
+    private static let fewOperations = 4
+
+    /// What was taken is committed.
+    func done(isQuick: Bool) {
+        let mustWake = monitor.withLock { state in
+            state.isCommitting = false
+            state.isQuick = isQuick
+            return !state.operations.isEmpty && state.takeWaiting()
+        }
+        if mustWake { monitor.wake() }
+    }
 }
 
 extension OperationQueue.State {
     /// `nil`: nothing yet. False: there will be no more.
     fileprivate mutating func take(_ batch: inout [StoreOperation]) -> Bool? {
-        if operations.isEmpty {
-            if isClosing, erasures == 0 { return false }
+        if operations.isEmpty || isCommitting {
+            if isClosing, erasures == 0, !isCommitting { return false }
             isWriterWaiting = true
             return nil
         }
         isWriterWaiting = false
+        isCommitting = true
         swap(&operations, &batch)
         return true
     }
