@@ -134,7 +134,6 @@ let package = Package(
                 "ThroughlineServer", "ThroughlineStorage", "ThroughlineTestKit",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
-                .product(name: "NIOWebSocket", package: "swift-nio"),
             ],
             swiftSettings: settings),
     ]

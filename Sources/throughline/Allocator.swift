@@ -1,7 +1,8 @@
+import ThroughlineServer
+
 #if canImport(CJemalloc)
     import CJemalloc
 #endif
-import ThroughlineServer
 
 /// The allocator of the process. An append is made on one thread and let go on another; glibc's allocator spends a third of the
 /// server's time on that, jemalloc does not.

@@ -66,7 +66,8 @@ struct Serve: AsyncParsableCommand {
         let logger = Logger(label: "throughline")
         let store = try open(settings.data, logger)
         let server = try await ThroughlineServer.make(
-            configuration: configuration, store: store, logger: logger, storeMetrics: { store.metrics.lines + Allocator.lines })
+            configuration: configuration, store: store, logger: logger,
+            storeMetrics: { store.metrics.lines + Allocator.lines })
         do {
             try await server.run { port in
                 let host = settings.host.contains(":") ? "[\(settings.host)]" : settings.host

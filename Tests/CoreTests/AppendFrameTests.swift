@@ -188,7 +188,8 @@ private enum AppendMaker {
             offset += text.hasPrefix("\\") ? 1 : text.utf8.count
         }
         let members = [
-            #""op":"write""#, #""session":"\#(session)""#, #""run" : "r1""#, #""lease":"l-token""#, #""seq":\#(number)"#,
+            #""op":"write""#, #""session":"\#(session)""#, #""run" : "r1""#, #""lease":"l-token""#,
+            #""seq":\#(number)"#,
             #""events":[\#(events.joined(separator: ", "))]"#,
         ]
         return "{\(members.shuffled(using: &random).joined(separator: ", "))}"

@@ -1,6 +1,5 @@
 import NIOCore
 import NIOEmbedded
-import NIOWebSocket
 
 @testable import ThroughlineServer
 
@@ -51,7 +50,6 @@ extension FuzzTarget {
         let recorder = Recorder()
         let pipeline = channel.pipeline.syncOperations
         try pipeline.addHandler(plain)
-        try pipeline.addHandler(ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: limits.messageBytes)))
         try pipeline.addHandler(WebSocketHandler(consumer: recorder, plain: plain, limits: limits))
         try channel.connect(to: try SocketAddress(unixDomainSocketPath: "/socket")).wait()
         for start in stride(from: 0, to: bytes.count, by: piece) where channel.isActive {
@@ -117,21 +115,26 @@ private struct Expectation {
     init(of bytes: [UInt8], limit: Int) {
         self.limit = limit
         var rest = bytes[...]
-        while outcome.close == nil, let head = Head(&rest) {
-            outcome.close = fault(in: head)
+        while outcome.close == nil, rest.count >= 2 {
+            outcome.close = Self.fault(rest.first!, rest.dropFirst().first!)
+            guard outcome.close == nil, let head = Head(&rest) else { break }
+            outcome.close = head.length > limit ? 1009 : nil
             guard outcome.close == nil, let payload = head.payload(&rest) else { break }
             outcome.close = take(head, payload)
         }
     }
 
-    /// What is wrong with a frame can be told by its head, before the payload is there.
-    private func fault(in head: Head) -> UInt16? {
-        if head.length > limit { return 1009 }
-        return head.isControl && (!head.isFinal || head.length > 125) ? 1002 : nil
+    /// What is wrong with a frame can be told by its first two bytes, all but a length over the limit.
+    private static func fault(_ first: UInt8, _ second: UInt8) -> UInt16? {
+        if second & 0x80 == 0 || first & 0x70 != 0 { return 1002 }
+        switch first & 15 {
+        case 0...2: return nil
+        case 8...10: return first & 0x80 == 0 || second & 0x7F > 125 ? 1002 : nil
+        default: return 1002
+        }
     }
 
     private mutating func take(_ head: Head, _ payload: [UInt8]) -> UInt16? {
-        if !head.isMasked || head.first & 0x70 != 0 { return 1002 }
         switch head.first & 15 {
         case 0...2: return take(fragment: payload, head)
         case 8: return answer(to: payload)
@@ -171,7 +174,6 @@ private struct Head {
     let isMasked: Bool
     let length: Int
     var isFinal: Bool { first & 0x80 != 0 }
-    var isControl: Bool { first & 8 != 0 }
 
     /// `nil` while the head is not whole.
     init?(_ rest: inout ArraySlice<UInt8>) {
