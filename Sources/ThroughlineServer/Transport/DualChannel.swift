@@ -198,6 +198,8 @@ private final class FirstRequestHandler: ChannelDuplexHandler, RemovableChannelH
         if event is ChannelShouldQuiesceEvent, promise != nil {
             if hasServed, let direct { direct.stop() } else { context.close(promise: nil) }
         }
+        // Nothing more will be asked: the answer that is owed is the last.
+        if case ChannelEvent.inputClosed? = event as? ChannelEvent, hasServed, let direct { direct.stop() }
         context.fireUserInboundEventTriggered(event)
     }
 
