@@ -22,8 +22,8 @@ final class DirectWrites: @unchecked Sendable {
     private(set) var isAnswering = false
     private(set) var lastProgress = NIODeadline.now()
     private var isStopping = false
-    /// Takes what is not for here. From then on everything goes there.
-    var onOther: (HTTPServerRequestPart) -> Void = { _ in }
+    /// Takes what was held and is not for here. From then on everything goes there.
+    var onOther: ([HTTPServerRequestPart]) -> Void = { _ in }
     /// The answer was given, and nothing is held: more may be read.
     var onIdle: () -> Void = {}
 
@@ -101,9 +101,7 @@ final class DirectWrites: @unchecked Sendable {
                 return
             }
             if !take(part) {
-                onOther(part)
-                for part in parts { onOther(part) }
-                return
+                return onOther([part] + parts)
             }
         }
         onIdle()

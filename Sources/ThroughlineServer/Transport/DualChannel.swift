@@ -134,20 +134,17 @@ private final class FirstRequestHandler: ChannelDuplexHandler, RemovableChannelH
         guard !hasServed else { return }
         hasServed = true
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        direct.onOther = { part in
+        direct.onOther = { parts in
             let (handler, context) = bound.value
-            if handler.direct != nil {
-                handler.direct = nil
-                handler.install(context)
-            }
-            context.fireChannelRead(handler.wrapInboundOut(part))
+            handler.direct = nil
+            handler.install(context)
+            for part in parts { context.fireChannelRead(handler.wrapInboundOut(part)) }
+            context.fireChannelReadComplete()
+            handler.readOn(context)
         }
         direct.onIdle = {
             let (handler, context) = bound.value
-            if handler.wantsRead {
-                handler.wantsRead = false
-                context.read()
-            }
+            handler.readOn(context)
         }
         deadline?.cancel()
         watch(context)
@@ -162,6 +159,12 @@ private final class FirstRequestHandler: ChannelDuplexHandler, RemovableChannelH
             if direct.deadline(handler.limits) < .now() { return context.close(promise: nil) }
             handler.watch(context)
         }
+    }
+
+    private func readOn(_ context: ChannelHandlerContext) {
+        guard wantsRead else { return }
+        wantsRead = false
+        context.read()
     }
 
     func read(context: ChannelHandlerContext) {
