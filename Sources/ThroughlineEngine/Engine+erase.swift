@@ -25,8 +25,17 @@ extension Engine {
     private func erase(
         _ live: LiveSession, then completion: @escaping @Sendable (Result<Void, Refusal>) -> Void
     ) -> Bool {
-        let isOurs = live.state.withLock { state in
-            guard state.retirement == nil else { return false }
+        let (isOurs, isGone) = live.state.withLock { state in
+            switch state.retirement {
+            case .reload: return (false, false)
+            case .erased:
+                // Somebody else erases it already: both are told when it is done.
+                if !state.isGone {
+                    state.waiters.append((.max, .closure { completion($0.map { .failure($0) } ?? .success(())) }))
+                }
+                return (true, state.isGone)
+            case nil: break
+            }
             state.retirement = .erased
             state.leases = [:]
             store.erase(live.stream) { [self] result in
@@ -34,14 +43,15 @@ extension Engine {
                 erased(live, result)
                 completion(result.mapError { Refusal($0) })
             }
-            return true
+            return (true, false)
         }
+        if isGone { completion(.failure(absent(live.id))) }
         return isOurs
     }
 
     private func erased(_ live: LiveSession, _ result: Result<Void, StoreError>) {
         let (groups, finished) = live.state.withLock { state in
-            if case .failure = result { state.retirement = .reload }
+            if case .failure = result { state.retirement = .reload } else { state.isGone = true }
             defer { state.waiters = [] }
             return (state.readers.all, state.waiters.map(\.waiter))
         }

@@ -38,6 +38,8 @@ final class LiveSession: Sendable {
         /// The last whole snapshot, for all who join before the next event.
         var snapshot: (tail: SequenceNumber, bytes: [UInt8])?
         var retirement: Retirement?
+        /// It was erased, and everybody who waited for that was told.
+        var isGone = false
         var touched: Int64
         var checkpoints: CheckpointProgress
     }

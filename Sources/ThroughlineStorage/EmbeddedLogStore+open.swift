@@ -31,6 +31,8 @@ extension EmbeddedLogStore {
     ) throws -> Parts {
         try folder.createArchive()
         let archive = try Archive(path: folder.archivePath, configuration)
+        // SQLite makes the names of its files durable when it makes them, and a process that died then left that undone.
+        try configuration.fileSystem.synchronizeDirectory(folder.path)
         if folder.version < StoreFormat.version {
             // The archive has its new tables. Until this is durable a crash leaves a folder that is upgraded again.
             try folder.writeVersion()

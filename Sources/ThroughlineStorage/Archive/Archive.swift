@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import Glibc
 import ThroughlineCore
 
 /// SQLite: where a stream's records are after they have moved from the log.
@@ -12,9 +13,11 @@ final class Archive: Sendable {
     let maximumRowBytes: Int
     /// The version of the format that was found; `nil` where the archive is new.
     let foundVersion: Int?
+    private let files: FileSystem
 
     init(path: String, _ configuration: StoreConfiguration) throws {
         maximumRowBytes = configuration.maximumRowBytes
+        files = configuration.fileSystem
         var settings = Configuration()
         settings.label = "throughline.archive"
         settings.maximumReaderCount = configuration.maximumReaders
@@ -66,8 +69,10 @@ final class Archive: Sendable {
     /// The last commit that has moved, and the highest log number that was in use up to it.
     func position() throws -> (commit: UInt64, log: UInt64) {
         try pool.read { db in
-            let row = try Row.fetchOne(db, sql: "SELECT moved, log FROM position")!
-            return (UInt64(bitPattern: row[0]), UInt64(bitPattern: row[1]))
+            guard let row = try Row.fetchOne(db, sql: "SELECT moved, log FROM position"),
+                let commit = Int64.fromDatabaseValue(row[0]), let log = Int64.fromDatabaseValue(row[1])
+            else { throw StoreError.corrupt("archive.sqlite, table position") }
+            return (UInt64(bitPattern: commit), UInt64(bitPattern: log))
         }
     }
 
@@ -77,6 +82,10 @@ final class Archive: Sendable {
             try Int.fetchOne(db, sql: "PRAGMA wal_checkpoint(TRUNCATE)") ?? 1
         }
         if blocked != 0 { throw StoreError.full("SQLite is busy reading: its log could not be emptied") }
+        // SQLite does not synchronize the cut: after a loss of power the bytes would be in the file again.
+        let descriptor = try files.open(pool.path + "-wal", O_RDWR | O_CLOEXEC, 0)
+        defer { files.close(descriptor) }
+        try files.synchronize(descriptor)
     }
 
     func close() {

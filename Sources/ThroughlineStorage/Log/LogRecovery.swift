@@ -96,7 +96,11 @@ struct LogRecovery {
         if let header = try reader.header(at: 0, storeTag: folder.tag) {
             return header.logNumber > movedLog ? .commits(first: header) : .remains
         }
-        switch try reader.rest(from: 0, storeTag: folder.tag, where: { $0.commitNumber >= expected }) {
+        // What has moved may hold the head of a commit that was torn and dropped, and whose number was given again.
+        let rest = try reader.rest(from: 0, storeTag: folder.tag) {
+            $0.commitNumber >= expected && $0.logNumber > movedLog
+        }
+        switch rest {
         case .commit(let place):
             throw StoreError.corrupt("\(file.path) at 0: no commit, but there is one at \(place)")
         case .zeros: return .zeros
