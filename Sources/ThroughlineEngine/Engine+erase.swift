@@ -16,9 +16,29 @@ extension Engine {
         }
         lookUp(id) { [self] result in
             switch result {
-            case .failure(let refusal): completion(.failure(refusal))
+            case .failure(let refusal):
+                if refusal.code == .storageFailed {
+                    eraseUnread(id, then: completion)
+                } else {
+                    completion(.failure(refusal))
+                }
             case .success(let live): if !erase(live, then: completion) { erase(id, by: participant, then: completion) }
             }
+        }
+    }
+
+    /// What is damaged can be erased all the same: nobody has to read it for that.
+    private func eraseUnread(_ id: SessionID, then completion: @escaping @Sendable (Result<Void, Refusal>) -> Void) {
+        store.erase(StreamID(id)) { [self] result in
+            postman.beginCommit()
+            switch result {
+            case .success:
+                directory.remove(id)
+                desk.forget(id)
+            case .failure(.failed(let reason)): storeFailed(reason)
+            case .failure: break
+            }
+            completion(result.mapError { Refusal($0) })
         }
     }
 

@@ -15,8 +15,11 @@ extension Engine {
     }
 
     func absent(_ id: SessionID) -> Refusal {
-        if store.status(of: StreamID(id)) == .erased {
-            return Refusal(.sessionErased, "The session was erased. Its id is not used again.")
+        switch store.status(of: StreamID(id)) {
+        case .erased: return Refusal(.sessionErased, "The session was erased. Its id is not used again.")
+        // It is there, and so damaged that not even its summary can be read.
+        case .live: return unreadable(id, "it is damaged")
+        case .absent: break
         }
         return Refusal(.sessionNotFound, "There is no session \(id). Create it with PUT /v1/sessions/\(id).")
     }

@@ -30,7 +30,7 @@ extension EmbeddedLogStore {
         _ folder: StoreFolder, _ configuration: StoreConfiguration, _ logger: Logger
     ) throws -> Parts {
         try folder.createArchive()
-        let archive = try Archive(path: folder.archivePath, configuration)
+        let archive = try Archive(path: folder.archivePath, configuration, isNew: folder.isNew)
         // SQLite makes the names of its files durable when it makes them, and a process that died then left that undone.
         try configuration.fileSystem.synchronizeDirectory(folder.path)
         if folder.version < StoreFormat.version {
@@ -47,6 +47,7 @@ extension EmbeddedLogStore {
             folder: folder, configuration: configuration, index: index, position: position, logger: logger)
         try recovery.run()
         index.endRecovery()
+        try folder.settle()
 
         let queue = OperationQueue()
         let inbox = MoverInbox()
@@ -75,6 +76,9 @@ extension StreamIndex {
             try archive.forEachStream { row in
                 state.entries[row.name] = StreamEntry(state: row.isErased ? .erased : .live, tail: row.tail)
                 if let damage = row.damage { state.markDamaged(row.name, damage) }
+            }
+            for name in try archive.lostStreams() where state.entries[name] == nil {
+                state.markDamaged(name, "archive.sqlite, table streams: its row is missing")
             }
         }
     }

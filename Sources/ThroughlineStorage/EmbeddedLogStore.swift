@@ -195,6 +195,13 @@ public final class EmbeddedLogStore: LogStore {
         } catch { throw StoreError(archive: error) }
     }
 
+    /// What a backup pulls from.
+    func makeBackup(at now: Timestamp) throws -> StoreBackup {
+        if index.state.withLock({ $0.isClosed }) { throw StoreError.closed }
+        return try StoreBackup(
+            archive: archive, index: index, files: files, identity: identity, storeTag: folder.tag, at: now)
+    }
+
     public func close() {
         guard queue.close() else { return }
         inbox.hurry()

@@ -58,7 +58,7 @@ extension Archive {
     }
 
     /// CRC-32C of the name, the number (u64) and the bytes.
-    private static func checksum(
+    static func checksum(
         of sequence: SequenceNumber, _ stream: StreamID, _ bytes: UnsafeRawBufferPointer
     ) -> UInt32 {
         var name = stream.rawValue

@@ -15,9 +15,11 @@ final class Archive: Sendable {
     let foundVersion: Int?
     private let files: FileSystem
 
-    init(path: String, _ configuration: StoreConfiguration) throws {
+    /// - Parameter isNew: Whether the file may be empty, and has to be.
+    init(path: String, _ configuration: StoreConfiguration, isNew: Bool = true) throws {
         maximumRowBytes = configuration.maximumRowBytes
         files = configuration.fileSystem
+        try Self.checkLog(path, configuration.fileSystem)
         var settings = Configuration()
         settings.label = "throughline.archive"
         settings.maximumReaderCount = configuration.maximumReaders
@@ -26,9 +28,21 @@ final class Archive: Sendable {
         pool = try DatabasePool(path: path, configuration: settings)
         foundVersion = try pool.writeWithoutTransaction { db in
             try Self.setFullySynchronous(db)
+            if try !isNew && !db.tableExists("position") { throw StoreError.corrupt("\(path) is empty") }
             return try Self.upgrade(db)
         }
+        try pool.read { db in
+            let isUsed = try Int.fetchOne(db, sql: "SELECT max(moved) > 0 FROM position") ?? 0
+            if isNew, isUsed != 0 { throw StoreError.corrupt("\(path) is in use, but its identity is missing") }
+        }
         try truncateLog()
+    }
+
+    /// SQLite ignores all that stands behind a damaged place of its log: then what had moved would be gone unnoticed.
+    private static func checkLog(_ path: String, _ files: FileSystem) throws {
+        guard files.exists(path + "-wal") else { return }
+        let pages = try SQLitePages(path: path, files)
+        if let (offset, _) = pages.damagedFrames.first { throw StoreError.corrupt("\(path)-wal at \(offset)") }
     }
 
     /// GRDB sets NORMAL in WAL mode, with which a commit would not survive a loss of power.
@@ -105,20 +119,39 @@ extension Archive {
         var damage: String?
     }
 
-    /// Calls `body` with every stream. A row with a bad checksum throws.
+    /// Calls `body` with every stream. A row with a bad checksum is a damaged stream without a summary.
     func forEachStream(_ body: (StreamRow) -> Void) throws {
         try pool.read { db in
             let rows = try Row.fetchCursor(db, sql: "SELECT name, tail, summary, erased, damage, checksum FROM streams")
             while let row = try rows.next() {
-                let stream = StreamRow(
+                var stream = StreamRow(
                     name: StreamID(row[0]), tail: UInt64(bitPattern: row[1]),
                     summary: try row.withUnsafeData(atIndex: 2) { $0.map(Array.init) }, isErased: row[3], damage: row[4]
                 )
-                guard row[5] == Int64(stream.checksum) else {
-                    throw StoreError.corrupt("archive.sqlite, table streams, stream \(stream.name)")
+                if row[5] != Int64(stream.checksum) {
+                    stream.damage = "archive.sqlite, table streams: its row does not have its checksum"
+                    stream.summary = nil
+                    stream.isErased = false
                 }
                 body(stream)
             }
+        }
+    }
+
+    /// The names that SQLite's index has and the table has not.
+    func lostStreams() throws -> [StreamID] {
+        try pool.read { db in
+            let indexed =
+                "SELECT count(*), total(id) FROM streams INDEXED BY sqlite_autoindex_streams_1 WHERE name >= ''"
+            let (inIndex, inTable) = (
+                try Row.fetchOne(db, sql: indexed),
+                try Row.fetchOne(db, sql: "SELECT count(*), total(id) FROM streams NOT INDEXED")
+            )
+            if inIndex == inTable { return [] }
+            let all = try String.fetchAll(
+                db, sql: "SELECT name FROM streams INDEXED BY sqlite_autoindex_streams_1 WHERE name >= ''")
+            let there = Set(try String.fetchAll(db, sql: "SELECT name FROM streams NOT INDEXED"))
+            return all.filter { !there.contains($0) }.map { StreamID($0) }
         }
     }
 

@@ -10,12 +10,12 @@ import ThroughlineCore
 /// archive.sqlite  what has moved from the log (and -wal, -shm beside it)
 /// ```
 final class StoreFolder: Sendable {
-    static let identityBytes = 32
-
     let path: String
     let identity: [UInt8]
     /// The version of the format that the folder had when it was opened.
     let version: Int
+    /// Whether the store is only now being made.
+    let isNew: Bool
     private let files: FileSystem
     private let lock: Int32
 
@@ -34,7 +34,7 @@ final class StoreFolder: Sendable {
         } catch { throw StoreError(opening: error) }
         lock = try Self.lock(path + "/LOCK", files)
         do throws(StoreError) {
-            (identity, version) = try Self.identity(in: path, files)
+            (identity, version, isNew) = try Self.identity(in: path, files)
         } catch {
             files.close(lock)
             throw error
@@ -97,55 +97,40 @@ final class StoreFolder: Sendable {
     }
 
     /// Notes that the folder has the newest format, in one step.
-    func writeVersion() throws(SystemCallError) { try Self.write(identity, in: path, files) }
+    func writeVersion() throws(SystemCallError) { try StoreIdentity.write(identity, in: path, files) }
 
+    /// The identity, and whether the store is only now being made: then ``settle()`` has to follow.
+    ///
+    /// A store that was ever used has an identity and an archive. When one of them is gone, that is damage, and no new store.
     private static func identity(
         in folder: String, _ files: FileSystem
-    ) throws(StoreError) -> (bytes: [UInt8], version: Int) {
+    ) throws(StoreError) -> (bytes: [UInt8], version: Int, isNew: Bool) {
         let path = folder + "/identity"
-        let bytes: [UInt8]
-        do throws(SystemCallError) {
-            if !files.exists(path), !files.exists(folder + "/archive.sqlite") {
-                let identity = files.randomBytes(identityBytes)
-                try write(identity, in: folder, files)
-                return (identity, StoreFormat.version)
-            }
-            bytes = try files.contents(of: path)
-        } catch { throw StoreError(opening: error) }
-        guard let (identity, version) = decode(bytes) else { throw .corrupt("\(path) is not the identity of a store") }
-        guard let identity else { throw StoreFormat.refusal(version) }
-        return (identity, version)
+        do {
+            let hasArchive = files.exists(folder + "/archive.sqlite")
+            if files.exists(path) { return try known(try files.contents(of: path), path, hasArchive) }
+            let hasLog = try files.list(folder + "/log").contains { $0.hasPrefix("segment-") && $0.hasSuffix(".log") }
+            if hasLog || hasArchive && !files.exists(path + ".new") { throw StoreError.corrupt("\(path) is missing") }
+            let identity = files.randomBytes(StoreIdentity.count)
+            try StoreIdentity.writeDraft(identity, in: folder, files)
+            return (identity, StoreFormat.version, true)
+        } catch let error as StoreError { throw error } catch { throw StoreError(archive: error) }
     }
 
-    private static let identityMagic = Array("TLSTORE".utf8)
-
-    /// The identity and the version; of a newer one only the version, since what follows the digit may be laid out in
-    /// another way. `nil` where it is none, or damaged.
-    static func decode(_ bytes: [UInt8]) -> (identity: [UInt8]?, version: Int)? {
-        guard bytes.starts(with: identityMagic), bytes.count > 8, (0x31...0x39).contains(bytes[7]) else { return nil }
-        let version = Int(bytes[7] - 0x30)
-        if bytes.count == 8 + identityBytes + 4 {
-            let isWhole = bytes.withUnsafeBytes {
-                Checksum.crc32c($0.part(0..<8 + identityBytes)) == $0.get(UInt32.self, at: 8 + identityBytes)
-            }
-            guard isWhole else { return nil }
-            if version <= StoreFormat.version { return (Array(bytes[8..<8 + identityBytes]), version) }
+    private static func known(
+        _ bytes: [UInt8], _ path: String, _ hasArchive: Bool
+    ) throws(StoreError) -> (bytes: [UInt8], version: Int, isNew: Bool) {
+        guard let (identity, version) = StoreIdentity.decode(bytes) else {
+            throw .corrupt("\(path) is not the identity of a store")
         }
-        return version > StoreFormat.version ? (nil, version) : nil
+        guard let identity else { throw StoreFormat.refusal(version) }
+        guard hasArchive else { throw .corrupt("archive.sqlite is missing beside \(path)") }
+        return (identity, version, false)
     }
 
-    /// Written under another name first: the name `identity` never stands for half of one.
-    private static func write(_ identity: [UInt8], in folder: String, _ files: FileSystem) throws(SystemCallError) {
-        var bytes = identityMagic + [0x30 + UInt8(StoreFormat.version)] + identity
-        let checksum = bytes.withUnsafeBytes { Checksum.crc32c($0) }
-        withUnsafeBytes(of: checksum.littleEndian) { bytes.append(contentsOf: $0) }
-        let draft = folder + "/identity.new"
-        let descriptor = try files.open(draft, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        defer { files.close(descriptor) }
-        try files.write(bytes, to: descriptor)
-        try files.synchronize(descriptor)
-        try files.rename(draft, folder + "/identity")
-        try files.synchronizeDirectory(folder)
+    /// The new store is complete: from now on it has its identity.
+    func settle() throws(SystemCallError) {
+        if isNew { try StoreIdentity.settle(in: path, files) }
     }
 }
 

@@ -25,6 +25,9 @@ struct LogRecovery {
     /// Files that are ready to be written: whole, and all zeros.
     var spares: [SegmentFile] = []
 
+    /// Files that nobody needs once everything is known to be well.
+    private var remains: [String] = []
+
     private struct Candidate {
         var file: SegmentFile
         var first: CommitHeader
@@ -57,6 +60,7 @@ struct LogRecovery {
             try replay(candidate, nextFirst: next)
             lastLog = max(lastLog, candidate.first.logNumber)
         }
+        for path in remains { try files.remove(path) }
         try files.synchronizeDirectory(folder.logPath)
     }
 
@@ -78,7 +82,7 @@ struct LogRecovery {
                 spares.append(file)
             case .zeros, .remains:
                 files.close(descriptor)
-                try files.remove(path)
+                remains.append(path)
             }
         }
         return candidates
@@ -92,8 +96,15 @@ struct LogRecovery {
     }
 
     private func contents(of file: SegmentFile) throws -> Contents {
+        // Files are made in whole pages.
+        guard file.capacity > 0, file.capacity % 4096 == 0 else {
+            throw StoreError.corrupt("\(file.path) at \(file.capacity): the file is cut off here")
+        }
         var reader = SegmentReader(file, files)
         if let header = try reader.header(at: 0, storeTag: folder.tag) {
+            guard (header.logNumber > movedLog) == (header.commitNumber >= expected) else {
+                throw StoreError.corrupt("archive.sqlite, table position, does not fit \(file.path)")
+            }
             return header.logNumber > movedLog ? .commits(first: header) : .remains
         }
         // What has moved may hold the head of a commit that was torn and dropped, and whose number was given again.
@@ -102,6 +113,7 @@ struct LogRecovery {
         }
         switch rest {
         case .commit(let place):
+            if let first = try rebuildHeader(&reader, at: 0, before: place) { return .commits(first: first) }
             throw StoreError.corrupt("\(file.path) at 0: no commit, but there is one at \(place)")
         case .zeros: return .zeros
         case .noCommit: return .remains
@@ -112,7 +124,8 @@ struct LogRecovery {
         var reader = SegmentReader(candidate.file, files)
         let segment = Segment(file: candidate.file, logNumber: candidate.first.logNumber)
         var last = 0
-        while let header = try header(&reader, at: segment.used, segment) {
+        while let header = try header(&reader, at: segment.used, segment) ?? rebuildHeader(&reader, segment, nextFirst)
+        {
             let bytes = try reader.bytes(at: segment.used, count: header.stride)
             let isIntact = header.isIntact(bytes, at: 0)
             if !isIntact, try isTorn(&reader, segment, nextFirst) { break }
@@ -140,7 +153,7 @@ struct LogRecovery {
         index.state.withLock { $0.segments[segment.logNumber] = segment }
     }
 
-    private func header(
+    func header(
         _ reader: inout SegmentReader, at offset: Int, _ segment: Segment
     ) throws -> CommitHeader? {
         guard let header = try reader.header(at: offset, storeTag: folder.tag),
@@ -150,7 +163,7 @@ struct LogRecovery {
     }
 
     /// The place of a later commit of a segment behind its last one: proof that all before it was durable.
-    private func laterCommit(_ reader: inout SegmentReader, _ segment: Segment, from offset: Int) throws -> Int? {
+    func laterCommit(_ reader: inout SegmentReader, _ segment: Segment, from offset: Int) throws -> Int? {
         let rest = try reader.rest(from: offset, storeTag: folder.tag) {
             $0.commitNumber > expected && $0.logNumber == segment.logNumber
         }
@@ -161,6 +174,11 @@ struct LogRecovery {
     /// Whether a commit that is not whole was the last one being written, then or at an earlier crash.
     private func isTorn(_ reader: inout SegmentReader, _ segment: Segment, _ nextFirst: UInt64?) throws -> Bool {
         let place = segment.place(segment.used)
+        if let header = try header(&reader, at: segment.used, segment),
+            segment.used + Int(header.length) > segment.file.capacity
+        {
+            throw StoreError.corrupt("\(place): the file is cut off in the middle of this commit")
+        }
         let isFollowed =
             try nextFirst == expected + 1
             || laterCommit(&reader, segment, from: segment.used + CommitHeader.size) != nil

@@ -27,7 +27,7 @@ extension FuzzTarget {
             var page = RecordPage(after: .zero, limit: ReadLimit())
             _ = RecordPacking.unpack(bytes, from: 0, into: &page)
             _ = StretchRow.unpack(bytes, last: 1, into: &page)
-            _ = StoreFolder.decode(Array(bytes))
+            _ = StoreIdentity.decode(Array(bytes))
         }
     }
 
