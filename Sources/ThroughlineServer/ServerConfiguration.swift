@@ -15,6 +15,8 @@ public struct ServerConfiguration: Sendable {
     public var allowedOrigins: [String]
     public var limits = TransportLimits()
     public var engine = EngineConfiguration()
+    /// What takes a backup of the store; `nil` when it cannot be backed up while it is in use.
+    public var backup: BackupSource?
 
     public init(
         host: String = "127.0.0.1", port: Int = 8080, isDevelopment: Bool = false,

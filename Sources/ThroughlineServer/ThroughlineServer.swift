@@ -101,6 +101,7 @@ public struct ThroughlineServer: Sendable {
             runs: RunController(engine: engine, fields: fields),
             events: EventController(engine: engine, fields: fields, stopping: stopping),
             status: StatusController(engine: engine, storeMetrics: storeMetrics),
+            backup: BackupController(source: configuration.backup, stopping: stopping),
             chat: ChatController(engine: engine, gateway: gateway),
             page: try PageController()
         ).add(to: router)

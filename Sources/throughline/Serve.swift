@@ -61,10 +61,13 @@ struct Serve: AsyncParsableCommand {
         let file = config ?? environment["THROUGHLINE_CONFIG"].flatMap { $0.isEmpty ? nil : $0 }
         let settings = try await ServeSettings(flags: flags, environment: environment, file: file)
         try settings.check()
-        let configuration = try settings.serverConfiguration()
+        var configuration = try settings.serverConfiguration()
         LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
         let logger = Logger(label: "throughline")
         let store = try open(settings.data, logger)
+        configuration.backup = { () throws(StoreError) in
+            try store.backup(at: Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1_000)))
+        }
         let server = try await ThroughlineServer.make(
             configuration: configuration, store: store, logger: logger,
             storeMetrics: { store.metrics.lines + Allocator.lines })
@@ -82,7 +85,7 @@ struct Serve: AsyncParsableCommand {
         do throws(StoreError) {
             return try EmbeddedLogStore(directory: folder, logger: logger)
         } catch {
-            throw Failure("The data in \(folder) cannot be used: \(error)")
+            throw DataCare.failure(error, folder)
         }
     }
 

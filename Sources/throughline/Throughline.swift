@@ -16,10 +16,11 @@ struct Throughline: AsyncParsableCommand {
             EXAMPLES:
               throughline serve --dev
               throughline session tail sea
+              throughline data verify ./throughline-data
 
             EXIT STATUS: 0 done, 1 refused, 2 wrong usage, 3 the server cannot be reached.
             """,
-        subcommands: [Serve.self, Session.self, Key.self, Bench.self])
+        subcommands: [Serve.self, Session.self, Key.self, DataCare.self, Bench.self])
 
     static func main() async {
         // A reader that goes away, such as `head`, is no reason to die noisily.

@@ -9,6 +9,7 @@ struct Routes: Sendable {
     let runs: RunController
     let events: EventController
     let status: StatusController
+    let backup: BackupController
     let chat: ChatController
     let page: PageController
 
@@ -38,6 +39,8 @@ struct Routes: Sendable {
         router.post("/v1/sessions/{session}/runs/{run}/heartbeat", use: runs.heartbeat)
         router.post("/v1/sessions/{session}/runs/{run}/end", use: runs.end)
         router.get("/v1/sessions/{session}/runs/{run}/stream", use: chat.runStream)
+
+        router.post("/v1/admin/backup", use: backup.backup)
 
         router.post("/v1/chat/completions", use: chat.completions)
         router.get("/v1/models", use: chat.models)
