@@ -91,6 +91,27 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(
+            name: "ThroughlineSimulator",
+            dependencies: [
+                "ThroughlineEngine",
+                "ThroughlineStorage",
+                "ThroughlineTestKit",
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "throughline-simulate",
+            dependencies: [
+                "ThroughlineSimulator",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings
+        ),
+        .target(
             name: "ThroughlineTestKit",
             dependencies: ["ThroughlineEngine"],
             swiftSettings: settings

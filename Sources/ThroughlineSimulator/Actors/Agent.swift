@@ -1,0 +1,215 @@
+import NIOCore
+import ThroughlineCore
+import ThroughlineEngine
+import ThroughlineTestKit
+
+/// Takes work and answers it: several writes in flight, repeats after silence, goes on after a restart of the server, and now
+/// and then falls silent for too long, or for good.
+final class Agent {
+    private unowned let world: World
+    private let name: AgentName
+    private let index: Int
+    private var job: Job?
+    private var work: WorkID?
+    private var calls: [Call] = []
+    private var number = 0
+    private var pausedUntil: Int64 = 0
+    private var server = 0
+
+    init(_ index: Int, _ world: World) {
+        self.index = index
+        self.world = world
+        name = AgentName("a\(index % 2)")!
+    }
+
+    private var participant: Participant { .agent(name) }
+    private var leaseMilliseconds: Int64 { 1_500 }
+
+    func act() {
+        guard world.now >= pausedUntil else { return }
+        calls.removeAll { $0.isAnswered }
+        if job == nil { return seekWork() }
+        if calls.contains(where: world.isOverdue) { return sendAgain() }
+        guard calls.count < 3, let job else { return }
+        switch world.random.below(40) {
+        case 0: pause(job)
+        case 1: leave()
+        case 2, 3: beat(job)
+        default: job.sent < job.writes.count ? write(job.sent + 1) : end(job)
+        }
+    }
+
+    private func pause(_ job: Job) {
+        world.counts.add(.agentPaused)
+        pausedUntil = world.now + job.lease + Int64(world.random.below(1_000))
+    }
+
+    /// The agent is gone, and says so to nobody.
+    private func leave() {
+        job = nil
+        work = nil
+        calls = []
+    }
+
+    private func sendAgain() {
+        world.counts.add(.retry)
+        if server != world.disk.generation { world.counts.add(.agentResumed) }
+        calls = []
+        if let acknowledged = job?.acknowledged { job?.sent = acknowledged }
+    }
+
+    // MARK: Work
+
+    private func seekWork() {
+        if let call = calls.first {
+            guard world.isOverdue(call) else { return }
+            world.counts.add(.retry)
+            calls = []
+        } else if world.random.chance(8), let session = world.anySession() {
+            return startRun(session)
+        }
+        if work == nil {
+            number += 1
+            work = WorkID("w\(index)-\(number)")
+        }
+        guard let work else { return }
+        let call: Call? = world.call { server, done in
+            server.engine.takeWork(
+                work, agent: name, wait: .milliseconds(300), leaseMilliseconds: leaseMilliseconds, by: participant,
+                then: done)
+        } seen: { [unowned self] (result: Result<WorkAnswer?, Refusal>, server) in
+            see(result, server)
+        } then: { [unowned self] result in
+            guard self.work == work, job == nil else { return }
+            if case .success(let answer?) = result {
+                hold(world.oracle.model(answer.session), answer.run, answer.token)
+            }
+            self.work = nil
+            calls = []
+        }
+        if let call { calls = [call] }
+    }
+
+    private func see(_ result: Result<WorkAnswer?, Refusal>, _ server: SimulatedServer) {
+        guard case .success(let answer?) = result else { return }
+        let session = world.oracle.model(answer.session)
+        if session.runs[answer.run.value] == nil { session.runs[answer.run.value] = SessionModel.RunModel() }
+        requireRun(answer.run, session, server)
+    }
+
+    /// A run that was given out is durable.
+    private func requireRun(_ run: RunID, _ session: SessionModel, _ server: SimulatedServer) {
+        guard !server.isClosed else { return }
+        world.oracle.check { () throws(Violation) in
+            try world.oracle.catchUp(session, server)
+            if !session.isErased, session.state.stateOf(run: run.value) == nil {
+                throw Violation("\(session.id): run \(run) was given out and is not in the history")
+            }
+        }
+    }
+
+    /// A run by itself, with an id of its own, so that it can be asked for again.
+    private func startRun(_ session: SessionModel) {
+        number += 1
+        let run = RunID("a\(index)-r\(number)")!
+        session.runs[run.value] = SessionModel.RunModel()
+        let start = Operation.StartRun(id: run, agent: name, leaseMilliseconds: leaseMilliseconds)
+        let call = perform(.startRun(start), session) { [unowned self] answer, server in
+            requireRun(run, session, server)
+            _ = answer
+        } then: { [unowned self] result in
+            guard job == nil, case .success(let answer) = result else { return }
+            let body = try? JSONDocument.parse(answer.body)
+            hold(session, run, body?["lease"]?["token"]?.string ?? "")
+        }
+        if let call { calls = [call] }
+    }
+
+    private func hold(_ session: SessionModel, _ run: RunID, _ token: String) {
+        job = Job(
+            session: session, run: run, token: token, lease: leaseMilliseconds, pieces: world.isNarrow ? 24 : 3,
+            &world.random)
+        calls = []
+    }
+
+    // MARK: Writes
+
+    private func write(_ number: Int) {
+        guard var job else { return }
+        job.willSend(number)
+        job.sent = number
+        self.job = job
+        let write = Operation.Write(
+            run: job.run, token: job.token, number: UInt64(number), events: job.writes[number - 1])
+        send(.write(write), job) { answer throws(Violation) in
+            if (answer.written ?? 0) < UInt64(number) {
+                throw Violation("write \(number) of run \(job.run) was answered with \(answer.written ?? 0)")
+            }
+            let before = job.session.runs[job.run.value]!.acknowledged
+            job.session.runs[job.run.value]!.acknowledged = max(before, number)
+        } then: { [unowned self] in
+            let before = self.job?.acknowledged ?? 0
+            self.job?.acknowledged = max(before, number)
+        }
+    }
+
+    private func beat(_ job: Job) {
+        send(.heartbeat(run: job.run, token: job.token), job) { _ in
+        } then: {
+        }
+    }
+
+    private func end(_ job: Job) {
+        guard job.acknowledged == job.writes.count else { return }
+        let end = Operation.EndRun(run: job.run, token: job.token, reason: job.end)
+        send(.endRun(end), job) { _ in
+            job.session.runs[job.run.value]!.end = job.end.rawValue
+        } then: { [unowned self] in
+            leave()
+        }
+    }
+
+    private func send(
+        _ operation: Operation, _ job: Job, see: @escaping (Answer) throws(Violation) -> Void,
+        then: @escaping () -> Void
+    ) {
+        server = world.disk.generation
+        let call = perform(operation, job.session, run: job.run) { [unowned self] answer, server in
+            world.oracle.check { () throws(Violation) in
+                if job.session.isErasureAcknowledged { throw Violation("\(job.session.id) is erased and takes writes") }
+                try see(answer)
+                try world.oracle.checkAcknowledged(job.session, server)
+            }
+        } then: { [unowned self] result in
+            guard self.job?.run == job.run else { return }
+            switch result {
+            case .success: then()
+            case .failure(let refusal): refused(refusal)
+            }
+        }
+        if let call { calls.append(call) }
+    }
+
+    private func refused(_ refusal: Refusal) {
+        switch refusal.code {
+        case .storageFull, .storageFailed, .stopping, .writeGap: sendAgain()
+        default: leave()
+        }
+    }
+
+    private func perform(
+        _ operation: Operation, _ session: SessionModel, run: RunID? = nil,
+        seen: @escaping (Answer, SimulatedServer) -> Void, then: @escaping (Result<Answer, Refusal>) -> Void
+    ) -> Call? {
+        world.call { server, done in
+            server.engine.perform(operation, on: session.id, by: participant, then: done)
+        } seen: { [unowned self] (result: Result<Answer, Refusal>, server) in
+            switch result {
+            case .success(let answer): seen(answer, server)
+            case .failure(let refusal): world.oracle.check(refusal, of: session, run: run?.value, server)
+            }
+        } then: { result in
+            then(result)
+        }
+    }
+}

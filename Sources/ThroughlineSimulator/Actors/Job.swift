@@ -1,0 +1,74 @@
+import ThroughlineCore
+import ThroughlineTestKit
+
+/// A run that an agent holds, and what it is going to write: decided at the start, so that a repeated write says the same.
+struct Job {
+    let session: SessionModel
+    let run: RunID
+    let token: String
+    let lease: Int64
+    var writes: [[AgentEvent]] = []
+    /// All up to this number are acknowledged.
+    var acknowledged = 0
+    /// All up to this number were sent.
+    var sent = 0
+    var end = Run.State.completed
+
+    /// - Parameter pieces: The most events of one write.
+    init(
+        session: SessionModel, run: RunID, token: String, lease: Int64, pieces: Int, _ random: inout SeededRandom
+    ) {
+        self.session = session
+        self.run = run
+        self.token = token
+        self.lease = lease
+        plan(pieces, &random)
+        if session.runs[run.value] == nil { session.runs[run.value] = SessionModel.RunModel() }
+    }
+
+    private mutating func plan(_ pieces: Int, _ random: inout SeededRandom) {
+        for number in 0...random.below(2) {
+            let message = MessageID("\(run.value)-m\(number)")!
+            let part = PartID("\(run.value)-p\(number)")!
+            writes.append([
+                .messageStarted(id: message), .partStarted(id: part, message: message, head: PartHead(kind: .text)),
+            ])
+            var offset = 0
+            for index in 0..<random.below(8) {
+                var events: [AgentEvent] = []
+                for piece in 0...random.below(pieces) {
+                    let text = Array("\(session.marker) \(index).\(piece) \(random.text(upTo: 12)) ".utf8)
+                    events.append(.partAppended(id: part, offset: offset, text: text))
+                    offset += text.count
+                }
+                writes.append(events)
+            }
+            writes.append([.partEnded(id: part), .messageEnded(id: message)])
+        }
+        if random.chance(5) {
+            end = .failed
+            writes.removeLast(random.below(writes.count))
+        }
+    }
+
+    /// Tells the oracle what is about to be sent.
+    mutating func willSend(_ number: Int) {
+        let model = session.runs[run.value]!
+        guard model.sent.count < number else { return }
+        session.runs[run.value]!.sent.append(writes[number - 1].map(\.inShort))
+    }
+}
+
+extension AgentEvent {
+    /// As the oracle's reducer names what it finds.
+    fileprivate var inShort: String {
+        switch self {
+        case .messageStarted(let id, _, _): "message \(id)"
+        case .messageEnded(let id, _): "end \(id)"
+        case .partStarted(let id, _, _): "part \(id)"
+        case .partAppended(let id, let offset, let text):
+            "append \(id) \(offset) \(String(decoding: text, as: UTF8.self))"
+        case .partEnded(let id, _): "end \(id)"
+        }
+    }
+}

@@ -1,0 +1,205 @@
+import ThroughlineCore
+import ThroughlineEngine
+import ThroughlineStorage
+
+/// Stands outside the server and compares what it says and shows with what it promised.
+final class Oracle {
+    private(set) var violation: String?
+    private(set) var sessions: [SessionModel] = []
+    private var byID: [SessionID: SessionModel] = [:]
+    private let disk: SimulatedDisk
+    private(set) var checks = 0
+
+    init(_ disk: SimulatedDisk) { self.disk = disk }
+
+    func makeSession() -> SessionModel {
+        let model = SessionModel(sessions.count + 1)
+        sessions.append(model)
+        byID[model.id] = model
+        return model
+    }
+
+    func model(_ id: SessionID) -> SessionModel { byID[id]! }
+
+    /// Runs checks; the first that fails is the result of the simulation.
+    func check(_ body: () throws(Violation) -> Void) {
+        guard violation == nil else { return }
+        checks += 1
+        do throws(Violation) { try body() } catch { violation = error.description }
+    }
+
+    func fail(_ reason: String) { violation = violation ?? reason }
+
+    /// Reads what the store has of a session. With `all`, everything that was known before is compared too.
+    func catchUp(_ session: SessionModel, _ server: SimulatedServer, all: Bool = false) throws(Violation) {
+        disk.plan.isPaused = true
+        defer { disk.plan.isPaused = false }
+        let after = all ? 0 : UInt64(session.events.count)
+        do {
+            let records = try server.store.read(
+                StreamID(session.id), after: SequenceNumber(after), limit: ReadLimit(bytes: .max))
+            for record in records where record.kind == .event {
+                try session.learn(record.sequence.rawValue, record.payload)
+            }
+            let last = records.last?.sequence.rawValue ?? after
+            if all, last < UInt64(session.events.count) {
+                throw Violation("\(session.id) ends at \(last), and event \(session.events.count) was shown")
+            }
+        } catch StoreError.erased {
+            guard session.isEraseAsked else { throw Violation("\(session.id) is erased, and nobody asked for it") }
+            session.isErased = true
+        } catch let error as Violation {
+            throw error
+        } catch {
+            throw Violation("\(session.id) cannot be read: \(error)")
+        }
+    }
+
+    /// What was acknowledged is there now. When the store reads no more, the audit after the next start finds out.
+    func checkAcknowledged(_ session: SessionModel, _ server: SimulatedServer) throws(Violation) {
+        guard !server.isClosed else { return }
+        try catchUp(session, server)
+        if !session.isErased { try session.checkAcknowledged() }
+    }
+
+    /// Everything at once, for after a restart.
+    func audit(_ server: SimulatedServer) {
+        for session in sessions {
+            check { () throws(Violation) in
+                let wasErased = session.isErased
+                try catchUp(session, server, all: true)
+                if wasErased, server.store.status(of: StreamID(session.id)) != .erased {
+                    throw Violation("\(session.id) was erased and is back")
+                }
+                guard !session.isErased else { return }
+                if session.isCreated, session.events.isEmpty {
+                    throw Violation("\(session.id) was created and is gone")
+                }
+                try session.checkAcknowledged()
+            }
+        }
+        let damaged = server.store.metrics.damagedStreams
+        if damaged > 0 { fail("\(damaged) streams count as damaged, and no bit was changed") }
+    }
+
+    /// No byte of an erased session is in any file.
+    func checkGone(_ session: SessionModel) {
+        check { () throws(Violation) in
+            let files = disk.files(containing: Array(session.marker.utf8))
+            guard files.isEmpty else { throw Violation("\(session.id) is erased, and its text is in \(files)") }
+        }
+    }
+
+    // MARK: Answers
+
+    /// Whether a refusal can be right.
+    func check(_ refusal: Refusal, of session: SessionModel, run: String? = nil, _ server: SimulatedServer) {
+        guard !server.isClosed else { return }
+        check { () throws(Violation) in
+            let wrong = Violation("\(session.id) was refused \(refusal.code.rawValue), \(refusal.detail)")
+            switch refusal.code {
+            case .storageFull, .storageFailed, .stopping, .tooMany: return
+            case .sessionErased: guard session.isEraseAsked else { throw wrong }
+            case .sessionNotFound:
+                if session.isCreated || !session.events.isEmpty { throw wrong }
+            case .sessionClosed: guard session.isCloseAsked else { throw wrong }
+            case .runEnded, .runCancelled:
+                guard let run else { return }
+                try catchUp(session, server)
+                if !session.isErased, session.state.stateOf(run: run) == "active" { throw wrong }
+            case .writeGap:
+                guard let run, let model = session.runs[run], let expected = refusal.numbers["expected"] else {
+                    throw wrong
+                }
+                if Int(expected) <= model.acknowledged { throw wrong }
+            case .sessionExists:
+                try catchUp(session, server)
+                if session.events.isEmpty, !session.isErased { throw wrong }
+            case .inputNotQueued, .inputNotFound, .cursorAhead, .inputClaimed: return
+            case .runNotFound: if let run, session.state.stateOf(run: run) != nil { throw wrong }
+            default: throw wrong
+            }
+        }
+    }
+
+    /// A snapshot is the state that its event leaves.
+    func check(snapshot bytes: [UInt8], of session: SessionModel, _ server: SimulatedServer) {
+        guard !server.isClosed else { return }
+        check { () throws(Violation) in
+            guard let value = try? JSONDocument.parse(bytes) else {
+                throw Violation("\(session.id): a snapshot is not JSON")
+            }
+            try catchUp(session, server)
+            guard !session.isErased else { return }
+            var shown = Plain(value)
+            let sequence = shown["seq"]?.number ?? -1
+            guard sequence >= 1, sequence <= session.events.count else {
+                throw Violation(
+                    "\(session.id): a snapshot at \(sequence), and \(session.events.count) events are durable")
+            }
+            shown["session"]?["updated"] = nil
+            let expected = try session.state(at: sequence).snapshot
+            guard shown == expected else {
+                let parts = expected.names.filter { shown[$0] != expected[$0] }
+                let difference = parts.map {
+                    "\($0): \(shown[$0].debugDescription) for \(expected[$0].debugDescription)"
+                }
+                throw Violation("\(session.id): the snapshot at \(sequence) differs in \(difference)")
+            }
+        }
+    }
+
+    /// A step of a reader: what follows its position, without a gap, and the same for everybody.
+    func check(
+        _ deliveries: [Delivery], after position: SequenceNumber, of session: SessionModel, _ server: SimulatedServer
+    ) {
+        guard !server.isClosed else { return }
+        check { () throws(Violation) in
+            try catchUp(session, server)
+            guard !session.isErased else { return }
+            var next = position.rawValue + 1
+            for delivery in deliveries {
+                guard let value = try? JSONDocument.parse(delivery.bytes) else {
+                    throw Violation("\(session.id): a delivery is not JSON")
+                }
+                let first = value["from"]?.integer.map { UInt64($0) } ?? delivery.sequence.rawValue
+                guard first == next, delivery.sequence.rawValue <= session.events.count else {
+                    throw Violation(
+                        "\(session.id): a reader at \(next - 1) of \(session.events.count) was given \(first) to \(delivery.sequence)"
+                    )
+                }
+                if value["from"] == nil {
+                    try session.learn(delivery.sequence.rawValue, delivery.bytes)
+                } else {
+                    try check(merged: Plain(value), first, delivery.sequence.rawValue, session)
+                }
+                next = delivery.sequence.rawValue + 1
+            }
+        }
+    }
+
+    private func check(
+        merged: Plain, _ first: UInt64, _ last: UInt64, _ session: SessionModel
+    ) throws(Violation) {
+        var order: [String] = []
+        var entries: [String: (offset: String, text: String)] = [:]
+        for bytes in session.events[Int(first) - 1..<Int(last)] {
+            guard let event = try? JSONDocument.parse(bytes), let part = event["part"], let id = part["id"]?.string,
+                let offset = part["offset"]?.integer, let text = part["text"]?.string
+            else { throw Violation("\(session.id): \(first) to \(last) were merged, and not all are appends") }
+            if entries[id] == nil {
+                order.append(id)
+                entries[id] = ("\(offset)", "")
+            }
+            entries[id]?.text += text
+        }
+        let expected = order.map { id in
+            Plain.object([
+                "id": .string(id), "offset": .other(entries[id]!.offset), "text": .string(entries[id]!.text),
+            ])
+        }
+        guard merged["parts"] == .array(expected) else {
+            throw Violation("\(session.id): \(first) to \(last) merged say other than the events")
+        }
+    }
+}

@@ -1,0 +1,208 @@
+import ThroughlineCore
+
+/// The protocol's model, written a fourth time and on its own: events in, the state of the session out, and an error at
+/// anything that must not be.
+struct SessionReducer {
+    struct Items {
+        var order: [String] = []
+        var byID: [String: Plain] = [:]
+
+        var all: [Plain] { order.compactMap { byID[$0] } }
+    }
+
+    var seq = 0
+    var session = Plain.object([:])
+    var inputs = Items()
+    var runs = Items()
+    var messages = Items()
+    var commands = Items()
+    /// The parts of each message in order, and which message a part is in.
+    private var partsOf: [String: [String]] = [:]
+    private var parts: [String: Plain] = [:]
+    private var texts: [String: [UInt8]] = [:]
+    private var messageOf: [String: String] = [:]
+    private var lastAt = 0
+
+    /// - Returns: The run whose output this is, and it in short, where it is an agent's.
+    mutating func apply(_ event: Plain) throws(Violation) -> (run: String, what: String)? {
+        guard let number = event["seq"]?.number, number == seq + 1 else {
+            throw Violation("event \(event["seq"]?.text ?? "without a number") follows \(seq)")
+        }
+        seq = number
+        let at = event["at"]?.number ?? -1
+        guard at >= lastAt else { throw Violation("event \(seq) is of \(at), the one before of \(lastAt)") }
+        lastAt = at
+        switch event["type"]?.text ?? "" {
+        case "session.created", "session.updated", "session.closed":
+            for name in event["session"]?.names ?? [] { session[name] = event["session"]?[name] }
+            if seq == 1 { session["created"] = event["at"] }
+        case "input.added": try add(to: \.inputs, event, "input", state: "queued")
+        case "input.updated":
+            try change(\.inputs, event["input"]?["id"]) { $0["parts"] = event["input"]?["parts"] }
+        case "input.withdrawn": try change(\.inputs, event["input"]?["id"]) { $0["state"] = .string("withdrawn") }
+        case "run.started": try startRun(event)
+        case "run.ended": try endRun(event)
+        case "message.started": return try startMessage(event)
+        case "message.ended": return try endMessage(event)
+        case "part.started": return try startPart(event)
+        case "part.appended": return try append(event)
+        case "part.ended": return try endPart(event)
+        case "command.requested": try add(to: \.commands, event, "command", state: "requested")
+        case "command.accepted", "command.rejected", "command.applied": try changeCommand(event)
+        case let type: throw Violation("event \(seq) is of the unknown type \(type)")
+        }
+        return nil
+    }
+
+    /// What `GET /v1/sessions/{id}` has to show.
+    var snapshot: Plain {
+        let shown = messages.all.map { message in
+            var message = message
+            let id = message["id"]?.text ?? ""
+            message["parts"] = .array(
+                (partsOf[id] ?? []).map { part in
+                    var shown = parts[part] ?? .object([:])
+                    shown["text"] = .string(String(decoding: texts[part] ?? [], as: UTF8.self))
+                    return shown
+                })
+            return message
+        }
+        return .object([
+            "seq": .other("\(seq)"), "session": session, "inputs": .array(inputs.all), "runs": .array(runs.all),
+            "messages": .array(shown), "commands": .array(commands.all), "requests": .array([]),
+        ])
+    }
+
+    func stateOf(run: String) -> String? { runs.byID[run]?["state"]?.text }
+
+    // MARK: One method for each kind of event
+
+    private mutating func add(
+        to items: WritableKeyPath<Self, Items>, _ event: Plain, _ member: String, state: String?
+    ) throws(Violation) {
+        guard var item = event[member], let id = item["id"]?.text else {
+            throw Violation("event \(seq) has no \(member)")
+        }
+        guard self[keyPath: items].byID[id] == nil else { throw Violation("event \(seq) makes \(member) \(id) again") }
+        item["seq"] = event["seq"]
+        item["at"] = event["at"]
+        if member != "run" { item["by"] = event["by"] }
+        if let state { item["state"] = .string(state) }
+        self[keyPath: items].order.append(id)
+        self[keyPath: items].byID[id] = item
+    }
+
+    private mutating func change(
+        _ items: WritableKeyPath<Self, Items>, _ id: Plain?, _ body: (inout Plain) -> Void
+    ) throws(Violation) {
+        guard let id = id?.text, self[keyPath: items].byID[id] != nil else {
+            throw Violation("event \(seq) is about \(id?.text ?? "nothing"), which no event has made")
+        }
+        body(&self[keyPath: items].byID[id]!)
+    }
+
+    private mutating func startRun(_ event: Plain) throws(Violation) {
+        try add(to: \.runs, event, "run", state: "active")
+        guard let run = event["run"], let id = run["id"] else { return }
+        try change(\.runs, id) { $0["lease"] = nil }
+        for input in run["inputs"]?.elements ?? [] {
+            guard inputs.byID[input.text]?["state"]?.text == "queued" else {
+                throw Violation("event \(seq): run \(id.text) takes input \(input.text), which is not queued")
+            }
+            try change(\.inputs, input) {
+                $0["state"] = .string("claimed")
+                $0["run"] = id
+            }
+        }
+    }
+
+    private mutating func endRun(_ event: Plain) throws(Violation) {
+        guard let end = event["run"], let reason = end["reason"], let id = end["id"] else {
+            throw Violation("event \(seq) ends no run")
+        }
+        guard stateOf(run: id.text) == "active" else { throw Violation("event \(seq) ends run \(id.text) again") }
+        try change(\.runs, id) {
+            $0["state"] = reason
+            $0["ended"] = event["at"]
+            for name in ["usage", "error"] where end[name] != nil { $0[name] = end[name] }
+        }
+        let answered = ["completed": "answered", "cancelled": "cancelled"][reason.text] ?? "unanswered"
+        for input in runs.byID[id.text]?["inputs"]?.elements ?? [] {
+            try change(\.inputs, input) { $0["state"] = .string(answered) }
+        }
+        for message in messages.order where messages.byID[message]?["run"] == id {
+            guard messages.byID[message]?["status"]?.text != "streaming" else {
+                throw Violation("run \(id.text) ended and its message \(message) did not")
+            }
+        }
+    }
+
+    private mutating func startMessage(_ event: Plain) throws(Violation) -> (run: String, what: String)? {
+        try add(to: \.messages, event, "message", state: nil)
+        let id = event["message"]?["id"]?.text ?? ""
+        messages.byID[id]?["status"] = .string("streaming")
+        guard let run = event["message"]?["run"]?.text else { return nil }
+        try requireActive(run)
+        return (run, "message \(id)")
+    }
+
+    private mutating func endMessage(_ event: Plain) throws(Violation) -> (run: String, what: String)? {
+        let id = event["message"]?["id"]
+        let status = event["message"]?["status"]
+        try change(\.messages, id) { $0["status"] = status }
+        return try agents(id?.text ?? "", status, "end \(id?.text ?? "")")
+    }
+
+    private mutating func startPart(_ event: Plain) throws(Violation) -> (run: String, what: String)? {
+        guard var part = event["part"], let id = part["id"]?.text, let message = part["message"]?.text,
+            parts[id] == nil, messages.byID[message] != nil
+        else { throw Violation("event \(seq) makes a part again, or in no message") }
+        part["message"] = nil
+        part["status"] = .string("streaming")
+        parts[id] = part
+        messageOf[id] = message
+        partsOf[message, default: []].append(id)
+        return try agents(message, .string("complete"), "part \(id)")
+    }
+
+    private mutating func append(_ event: Plain) throws(Violation) -> (run: String, what: String)? {
+        guard let part = event["part"], let id = part["id"]?.text, let text = part["text"]?.text,
+            let message = messageOf[id]
+        else { throw Violation("event \(seq) appends to nothing") }
+        let length = texts[id]?.count ?? 0
+        guard part["offset"]?.number == length, parts[id]?["status"]?.text == "streaming" else {
+            throw Violation("event \(seq) appends to \(id) at \(part["offset"]?.text ?? "?"), which ends at \(length)")
+        }
+        texts[id, default: []].append(contentsOf: Array(text.utf8))
+        return try agents(message, .string("complete"), "append \(id) \(length) \(text)")
+    }
+
+    private mutating func endPart(_ event: Plain) throws(Violation) -> (run: String, what: String)? {
+        guard let id = event["part"]?["id"]?.text, parts[id]?["status"]?.text == "streaming" else {
+            throw Violation("event \(seq) ends a part again, or none")
+        }
+        parts[id]?["status"] = event["part"]?["status"]
+        return try agents(messageOf[id] ?? "", event["part"]?["status"], "end \(id)")
+    }
+
+    private mutating func changeCommand(_ event: Plain) throws(Violation) {
+        let state = event["type"]?.text.split(separator: ".").last.map(String.init) ?? ""
+        try change(\.commands, event["command"]?["id"]) {
+            $0["state"] = .string(state)
+            if let reason = event["command"]?["reason"] { $0["reason"] = reason }
+        }
+    }
+
+    /// An agent's output, for its run must be active; what the server ends for it has another status.
+    private func agents(
+        _ message: String, _ status: Plain?, _ what: String
+    ) throws(Violation) -> (run: String, what: String)? {
+        guard let run = messages.byID[message]?["run"]?.text else { return nil }
+        try requireActive(run)
+        return status?.text == "complete" ? (run, what) : nil
+    }
+
+    private func requireActive(_ run: String) throws(Violation) {
+        guard stateOf(run: run) == "active" else { throw Violation("event \(seq) is of run \(run), which has ended") }
+    }
+}
