@@ -110,6 +110,21 @@ import ThroughlineTestKit
         #expect(created.code == .storageFailed)
     }
 
+    @Test func `two who erase the same session are both told when it is done`() async throws {
+        let store = HeldStore()
+        store.open()
+        let bench = try EngineBench(store: store)
+        try await bench.create()
+        store.holdErasures()
+        let erased = [Pending<Void>(), Pending<Void>()]
+        for pending in erased { bench.engine.erase(bench.session, by: bench.ada) { pending.set($0) } }
+        try await Task.sleep(for: .milliseconds(30))
+        #expect(!erased[0].isDone && !erased[1].isDone)
+        store.releaseErasures()
+        try await bench.eventually("the answers") { erased[0].isDone && erased[1].isDone }
+        for pending in erased { try pending.result?.get() }
+    }
+
     @Test func `that a session is erased is said only once it is`() async throws {
         let store = HeldStore()
         store.open()

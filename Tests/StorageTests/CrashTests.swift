@@ -71,6 +71,29 @@ private let two = StreamID("sessions/two")
         }
     }
 
+    @Test func `a moved segment of which the zeroing was cut short is no damage, whatever is torn in it`() throws {
+        let folder = TemporaryFolder()
+        var store = try folder.open(.roomy)
+        try store.fill(one, count: 3)
+        let before = store.metrics.bytes
+        try store.fill(one, from: 3, count: 1)
+        let crashed = try folder.copy()
+        store.close()
+        // The fourth commit has its head and not its end; then everything moves, and of the zeros only the first get to the disk.
+        try edit(crashed.segments[0]) { $0.resetBytes(in: before + 64..<$0.count) }
+        let torn = try Data(contentsOf: URL(fileURLWithPath: crashed.segments[0]))
+        let path = crashed.segments[0]
+        store = try crashed.open(.roomy)
+        eventually { store.metrics.movedSegments == 1 }
+        store.close()
+        var remains = torn
+        remains.resetBytes(in: 0..<64)
+        try remains.write(to: URL(fileURLWithPath: path))
+        store = try crashed.open(.roomy)
+        #expect(try store.checkFilled(one) == 3)
+        store.close()
+    }
+
     /// Opens a folder whose fourth event is torn, twice, and goes on in it.
     private func checkTorn(_ folder: TemporaryFolder, dropped: Int?) throws {
         var store = try folder.open(.roomy)
