@@ -142,6 +142,7 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: settings),
+        .testTarget(name: "SimulatorTests", dependencies: ["throughline-simulate"], swiftSettings: settings),
         .testTarget(
             name: "ServerTests",
             dependencies: [

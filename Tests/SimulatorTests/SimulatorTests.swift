@@ -1,0 +1,58 @@
+import Foundation
+import Testing
+
+/// The simulator is a process of its own: hash tables have to be in the same order each time, and SQLite uses its files.
+private func simulate(_ arguments: String...) throws -> (status: Int32, output: String) {
+    let process = Process()
+    process.executableURL = builtProducts.appendingPathComponent("throughline-simulate")
+    process.arguments = arguments
+    let output = Pipe()
+    process.standardOutput = output
+    try process.run()
+    let data = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+}
+
+/// The folder that the test bundle is in.
+private let builtProducts: URL = {
+    let executable = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+    let names = ["throughline-simulate"]
+    let candidates = [executable, Bundle.main.bundleURL, Bundle.main.bundleURL.deletingLastPathComponent()]
+    return candidates.first { folder in
+        names.allSatisfy { FileManager.default.isExecutableFile(atPath: folder.appendingPathComponent($0).path) }
+    } ?? executable
+}()
+
+@Suite(.timeLimit(.minutes(5))) struct `The simulator` {
+    @Test func `finds no broken promise in a few seeds`() throws {
+        let result = try simulate("--seeds", "1...8")
+        #expect(result.status == 0, "\(result.output)")
+        #expect(result.output.contains("seeds: 8 passed, 0 failed"))
+    }
+
+    @Test(arguments: [3, 17]) func `does the same again with the same seed`(_ seed: Int) throws {
+        let first = try simulate("--seed", "\(seed)", "--trace").output
+        let second = try simulate("--seed", "\(seed)", "--trace").output
+        #expect(first == second)
+        let traces = try (0..<2).map { try simulate("--seed", "\(seed + $0)").output.components(separatedBy: "\n")[0] }
+        #expect(traces[0].contains(", trace "))
+        #expect(first.contains(traces[0]))
+        #expect(traces[0].suffix(12) != traces[1].suffix(12))
+    }
+
+    @Test(arguments: [
+        "no-log-sync", "no-archive-sync", "no-folder-sync", "early-acknowledgement", "lost-notes", "no-input-dedup",
+        "no-zeroing", "doubled-delivery",
+    ])
+    func `notices a fault in the server`(_ mutation: String) throws {
+        let result = try simulate("--seeds", "1...10", "--mutation", mutation)
+        #expect(result.status == 1, "\(result.output)")
+        #expect(result.output.contains("again: throughline-simulate --seed "))
+    }
+
+    @Test func `refuses what it does not understand`() throws {
+        #expect(try simulate("--seeds", "5").status != 0)
+        #expect(try simulate("--seed", "1", "--forever").status != 0)
+    }
+}
