@@ -52,6 +52,7 @@ extension SimulatedDisk {
             return mount.disk.list(path)
         }
         files.exists = { mount.disk.exists($0) }
+        files.processID = { 1 }
         files.randomBytes = { count in
             (0..<count).map { _ in UInt8.random(in: .min ... .max, using: &mount.disk.random) }
         }

@@ -36,6 +36,8 @@ public struct FileSystem: Sendable {
     public var exists: @Sendable (String) -> Bool = systemExists
     /// So many bytes that nobody can guess.
     public var randomBytes: @Sendable (Int) -> [UInt8] = systemRandomBytes
+    /// The number of this process, for people who ask who has the folder.
+    public var processID: @Sendable () -> Int32 = { getpid() }
 
     /// The operating system itself.
     public static let real = FileSystem()

@@ -87,7 +87,7 @@ final class StoreFolder: Sendable {
             }
             do throws(SystemCallError) {
                 try? files.truncate(descriptor, 0)
-                try files.write(Array("process \(getpid())".utf8), to: descriptor)
+                try files.write(Array("process \(files.processID())".utf8), to: descriptor)
             } catch {
                 files.close(descriptor)
                 throw error
