@@ -224,13 +224,20 @@ extension Engine {
         wake(groups)
         if case .failed(let reason) = error { return storeFailed(reason) }
         logger.warning("an append was refused", metadata: ["tl.session.id": "\(live.id)", "tl.reason": "\(error)"])
-        timers.scheduleTask(in: .seconds(1)) { [weak self] in self?.watchAgain(live.id) }
+        timers.scheduleTask(in: .seconds(1)) { [weak self] in self?.watch(live.id) }
     }
 
-    /// Runs of a session whose append failed go on, and its inputs still wait. Not at once: a full disk stays full for a while.
-    private func watchAgain(_ id: SessionID) {
+    /// Brings a session into memory whose runs have to be watched and whose inputs wait: after a start, and a while after an append
+    /// that failed. Where it cannot be read, tries again, less and less often: an agent that died must be noticed all the same.
+    func watch(_ id: SessionID, retryAfter delay: TimeAmount = .seconds(1)) {
         lookUp(id) { [self] result in
-            guard case .success(let live) = result else { return }
+            guard case .success(let live) = result else {
+                guard case .failure(let refusal) = result, refusal.code == .storageFailed, isReady else { return }
+                timers.scheduleTask(in: delay) { [weak self] in
+                    self?.watch(id, retryAfter: .nanoseconds(min(delay.nanoseconds * 2, 300_000_000_000)))
+                }
+                return
+            }
             let summary = live.state.withLock { $0.machine.summary }
             desk.update(id, claimable: summary.claimable, works: summary.works)
             matchWork()

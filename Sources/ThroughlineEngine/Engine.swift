@@ -51,7 +51,7 @@ public final class Engine: Sendable {
             if summary.activeRuns > 0 || summary.untoldRuns > 0 { withRuns.append(id) }
         }
         phase.store(.ready, ordering: .releasing)
-        for id in withRuns { lookUp(id) { _ in } }
+        for id in withRuns { watch(id) }
         startTimers()
         logger.info(
             "sessions found",
