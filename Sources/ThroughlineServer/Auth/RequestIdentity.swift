@@ -8,11 +8,11 @@ public enum RequestIdentity {
     /// Reads `ada; role=user; device=d1`. Absent, it is an anonymous user.
     static func parse(_ text: String?, key: String?) throws(Refusal) -> Participant {
         guard let text else { return Participant(id: "anonymous", role: .user, key: key) }
-        let pieces = text.split(separator: ";", omittingEmptySubsequences: false).map { $0.trimmingSpaces() }
+        let pieces = text.cut(at: ";").map { $0.trimmingSpaces() }
         var fields: [String: String] = [:]
         for piece in pieces.dropFirst() {
-            let pair = piece.split(separator: "=", maxSplits: 1).map { $0.trimmingSpaces() }
-            guard pair.count == 2 else { throw invalid }
+            let pair = piece.cut(at: "=", maxSplits: 1).map { $0.trimmingSpaces() }
+            guard pair.count == 2, !pair[0].isEmpty else { throw invalid }
             fields[pair[0]] = pair[1]
         }
         return try make(id: pieces[0], role: fields["role"], device: fields["device"], key: key)
@@ -44,9 +44,18 @@ public enum RequestIdentity {
 
 extension StringProtocol {
     func trimmingSpaces() -> String {
-        var text = self[...]
+        var text = Substring(self).unicodeScalars
         while text.first == " " { text.removeFirst() }
         while text.last == " " { text.removeLast() }
-        return String(text)
+        return String(Substring(text))
+    }
+
+    /// The pieces between separators, empty ones too.
+    ///
+    /// By scalars: what stands next to a separator may make one `Character` with it, which would hide it.
+    func cut(at separator: Unicode.Scalar, maxSplits: Int = .max) -> [Substring] {
+        Substring(self).unicodeScalars
+            .split(separator: separator, maxSplits: maxSplits, omittingEmptySubsequences: false)
+            .map { Substring($0) }
     }
 }

@@ -2,10 +2,10 @@
 enum QueryText {
     /// The first parameter of that name, decoded; `nil` where there is none, and where it is no UTF-8.
     static func parameter(_ name: String, of uri: String) -> String? {
-        guard let query = uri.split(separator: "?", maxSplits: 1).dropFirst().first else { return nil }
-        for pair in query.split(separator: "&") {
-            let parts = pair.split(separator: "=", maxSplits: 1)
-            if parts.count == 2, parts[0] == name { return decode(parts[1]) }
+        guard let query = uri.cut(at: "?", maxSplits: 1).dropFirst().first else { return nil }
+        for pair in query.cut(at: "&") {
+            let parts = pair.cut(at: "=", maxSplits: 1)
+            if parts.count == 2, parts[0] == name, !parts[1].isEmpty { return decode(parts[1]) }
         }
         return nil
     }
