@@ -39,6 +39,7 @@ let package = Package(
                 "CThroughlineChecksum",
                 "ThroughlineCore",
                 .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings

@@ -55,10 +55,13 @@ public final class EmbeddedLogStore: LogStore {
         }
         threads = (
             WorkerThread(name: "tl-log-writer") { [writer] in writer.run() },
-            WorkerThread(name: "tl-log-mover") { [mover] in mover.run() },
-            WorkerThread(name: "tl-log-spares") { [pool] in pool.run() }
+            WorkerThread(name: "tl-log-mover", niceness: Self.backgroundNiceness) { [mover] in mover.run() },
+            WorkerThread(name: "tl-log-spares", niceness: Self.backgroundNiceness) { [pool] in pool.run() }
         )
     }
+
+    /// Enough to let an event loop go first, and not so much that records pile up in the log under full load.
+    private static let backgroundNiceness: Int32 = 5
 
     /// Commits what is queued. False when there was nothing.
     package func stepWriter() -> Bool {

@@ -2,7 +2,7 @@
 public struct StoreConfiguration: Sendable {
     /// Size of a segment of the log, in bytes, 4 KiB to 1 GiB. A commit that is larger gets a segment of its own.
     public var segmentBytes = 16 << 20
-    /// How many segments are kept ready, zero-filled, ahead of the one being written.
+    /// How many segments are kept ready ahead of the one being written.
     public var spareSegments = 2
     /// At most so many segments hold records that have not moved to SQLite; then appends fail with `full`.
     public var maximumSegments = 512

@@ -43,7 +43,7 @@ private let builtProducts: URL = {
 
     @Test(arguments: [
         "no-log-sync", "no-archive-sync", "no-folder-sync", "early-acknowledgement", "lost-notes", "no-input-dedup",
-        "no-zeroing", "doubled-delivery",
+        "no-zeroing", "no-blanking", "doubled-delivery",
     ])
     func `notices a fault in the server`(_ mutation: String) throws {
         let result = try simulate("--seeds", "1...10", "--mutation", mutation)

@@ -26,6 +26,28 @@ private let other = StreamID("sessions/other")
         #expect(try store.checkFilled(other) == 60)
     }
 
+    @Test func `nothing is left where rows were before SQLite moved them to other pages`() throws {
+        let folder = TemporaryFolder()
+        let store = try folder.open()
+        defer { store.close() }
+        var random = SeededRandom(seed: 5)
+        let secrets = (0..<12).map { StreamID("sessions/secret-\($0)") }
+        for round in 0..<25 {
+            for stream in secrets + [other] {
+                let text = "MARKER-" + String(repeating: "y", count: random.below(300))
+                let summary = "MARKER-" + String(repeating: "z", count: random.below(700))
+                try store.appendAndWait(
+                    .texts(
+                        [stream == other ? "kept" : text], to: stream, expecting: UInt64(round),
+                        summary: stream == other ? "kept" : summary)
+                ).get()
+            }
+        }
+        for stream in secrets { try store.eraseAndWait(stream).get() }
+        #expect(try folder.files(containing: "MARKER") == [])
+        #expect(try store.readAll(other).count == 25)
+    }
+
     @Test func `an erasure cut short at any moment is finished by the next start`() throws {
         let folder = TemporaryFolder()
         let store = try folder.open()

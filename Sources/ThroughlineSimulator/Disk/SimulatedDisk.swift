@@ -129,11 +129,7 @@ package final class SimulatedDisk: @unchecked Sendable {
     package func files(containing text: [UInt8]) -> [String] {
         var found: Set<String> = []
         for (name, file) in Array(names) + Array(durableNames) {
-            let isDatabase = name.hasSuffix(".sqlite")
-            for bytes in [file.cached, file.durable] {
-                let places = bytes.places(of: text)
-                if places.contains(where: { !isDatabase || !SQLitePage.isUnused($0, bytes) }) { found.insert(name) }
-            }
+            if file.cached.contains(text) || file.durable.contains(text) { found.insert(name) }
         }
         return found.sorted()
     }
@@ -154,18 +150,16 @@ extension String {
 }
 
 extension [UInt8] {
-    fileprivate func places(of text: [UInt8]) -> [Int] {
-        var places: [Int] = []
+    fileprivate func contains(_ text: [UInt8]) -> Bool {
         withUnsafeBytes { bytes in
             var start = 0
             while start + text.count <= bytes.count,
                 let found = memchr(bytes.baseAddress! + start, Int32(text[0]), bytes.count - text.count - start + 1)
             {
-                let place = UnsafeRawPointer(found) - bytes.baseAddress!
-                if memcmp(found, text, text.count) == 0 { places.append(place) }
-                start = place + 1
+                if memcmp(found, text, text.count) == 0 { return true }
+                start = UnsafeRawPointer(found) - bytes.baseAddress! + 1
             }
+            return false
         }
-        return places
     }
 }

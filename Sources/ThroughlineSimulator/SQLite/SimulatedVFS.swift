@@ -106,6 +106,12 @@ private func accessFile(
     return SQLITE_OK
 }
 
+private func lockFile(_ pointer: UnsafeMutablePointer<sqlite3_file>?, level: Int32) -> Int32 {
+    // With this fault, what has come between SQLite and the file goes out of the way again.
+    if SimulatedVFS.disk?.mutation == .noBlanking { pointer?.pointee.pMethods = UnsafePointer(methods) }
+    return file(pointer).lock(level)
+}
+
 nonisolated(unsafe) private let methods: UnsafeMutablePointer<sqlite3_io_methods> = {
     let methods = UnsafeMutablePointer<sqlite3_io_methods>.allocate(capacity: 1)
     methods.initialize(to: sqlite3_io_methods())
@@ -127,7 +133,7 @@ nonisolated(unsafe) private let methods: UnsafeMutablePointer<sqlite3_io_methods
         size?.pointee = sqlite3_int64(file(pointer).file.cached.count)
         return SQLITE_OK
     }
-    methods.pointee.xLock = { pointer, level in file(pointer).lock(level) }
+    methods.pointee.xLock = lockFile
     methods.pointee.xUnlock = { pointer, level in
         file(pointer).unlock(to: level)
         return SQLITE_OK

@@ -16,6 +16,8 @@ package enum Mutation: String, CaseIterable, Sendable {
     case noInputDedup = "no-input-dedup"
     /// Segments are not zeroed, so that erased bytes stay.
     case noZeroing = "no-zeroing"
+    /// The unused parts of SQLite's pages are not blanked, so that erased bytes stay.
+    case noBlanking = "no-blanking"
     /// A reader is given a step twice.
     case doubledDelivery = "doubled-delivery"
 

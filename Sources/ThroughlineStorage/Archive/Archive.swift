@@ -24,7 +24,10 @@ final class Archive: Sendable {
         settings.label = "throughline.archive"
         settings.maximumReaderCount = configuration.maximumReaders
         settings.busyMode = .timeout(10)
-        settings.prepareDatabase { try $0.execute(sql: "PRAGMA secure_delete = ON") }
+        settings.prepareDatabase { db in
+            try db.execute(sql: "PRAGMA secure_delete = ON")
+            try PageBlanking.begin(db)
+        }
         pool = try DatabasePool(path: path, configuration: settings)
         foundVersion = try pool.writeWithoutTransaction { db in
             try Self.setFullySynchronous(db)

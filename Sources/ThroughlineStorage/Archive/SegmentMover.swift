@@ -15,7 +15,7 @@ final class SegmentMover: @unchecked Sendable {
     private let logger: Logger
 
     private var moved: UInt64
-    /// Files whose contents have moved and that are not zeroed yet.
+    /// Segments whose contents have moved and whose files are not given back yet.
     private var done: [Segment] = []
     /// Rows were deleted that still stand in SQLite's own log.
     private var mustTruncate = false
@@ -80,6 +80,7 @@ final class SegmentMover: @unchecked Sendable {
             try settle()
         case .finish(let erasures):
             try settle()
+            pool.endErasing(erasures.count)
             inbox.remove(erasures)
             for erasure in erasures { queue.finish(.finished(erasure.stream, erasure.completion, .success(()))) }
         case .save(let checkpoints): save(checkpoints)
@@ -137,7 +138,8 @@ final class SegmentMover: @unchecked Sendable {
         return contents
     }
 
-    /// Removes what has moved and what was deleted: zeroes segments that no read needs any longer, empties SQLite's log.
+    /// Empties SQLite's log of what was deleted, gives back the files that no read needs any longer, and zeroes those that may
+    /// hold what was erased.
     private func settle() throws {
         if mustTruncate {
             try archive.truncateLog()
@@ -145,9 +147,11 @@ final class SegmentMover: @unchecked Sendable {
         }
         while let segment = done.first {
             while index.state.withLock({ _ in segment.readers > 0 }) { pauseBriefly() }
-            try pool.recycle(segment.file)
+            let file = index.state.withLock { _ in segment.usedFile }
+            try pool.recycle(file, isToBeZeroed: segment.isReplayed)
             done.removeFirst()
         }
+        try pool.clean()
     }
 
     /// False when there was nothing to give up.
@@ -164,17 +168,34 @@ final class SegmentMover: @unchecked Sendable {
 extension StreamIndex {
     /// What is in a segment is now in SQLite.
     func remove(_ segment: Segment, _ contents: SegmentContents) {
+        // A few streams at a time, so that no commit waits long for the lock.
         state.withLock { state in
-            for stream in contents.streams.keys {
-                guard let entry = state.entries[stream] else { continue }
-                let rest = entry.stretches.firstPosition { $0.logNumber > segment.logNumber }
-                entry.stretches = Array(entry.stretches[rest...])
-                if entry.summaryLog <= segment.logNumber { entry.summary = nil }
-            }
-            state.segments[segment.logNumber] = nil
+            state.leaving = (segment.logNumber, state.movedCommit)
             state.movedCommit = segment.lastCommit
+        }
+        var streams = contents.streams.keys.makeIterator()
+        while state.withLock({ $0.forget(&streams, upTo: segment.logNumber) }) {}
+        state.withLock { state in
+            state.leaving = nil
+            state.segments[segment.logNumber] = nil
             state.metrics.movedSegments += 1
         }
+    }
+}
+
+extension StreamIndex.State {
+    /// Takes a few streams' records in segments up to one out of the index. False when there are no more streams.
+    fileprivate mutating func forget(
+        _ streams: inout Dictionary<StreamID, SegmentContents.Stream>.Keys.Iterator, upTo log: UInt64
+    ) -> Bool {
+        for _ in 0..<32 {
+            guard let stream = streams.next() else { return false }
+            guard let entry = entries[stream] else { continue }
+            let rest = entry.stretches.firstPosition { $0.logNumber > log }
+            entry.stretches = Array(entry.stretches[rest...])
+            if entry.summaryLog <= log { entry.summary = nil }
+        }
+        return true
     }
 }
 

@@ -122,8 +122,13 @@ struct LogInspection {
         }
     }
 
-    private mutating func checkZeros(_ name: String, from start: Int) {
-        let rest = block.bytes.part(min(start, block.count)..<block.count)
+    /// Behind the last commit is its end mark, and behind that perhaps what has moved from an earlier use of the file.
+    private mutating func checkEnd(_ name: String, _ start: Int) {
+        checkZeros(name, from: start, upTo: start + CommitHeader.endMark)
+    }
+
+    private mutating func checkZeros(_ name: String, from start: Int, upTo end: Int = .max) {
+        let rest = block.bytes.part(min(start, block.count)..<min(end, block.count))
         guard let place = rest.firstNonZero else { return }
         findings.append(
             Finding(name, start + place, severity: .notice, "what stands here is no commit, and will be dropped"))
@@ -133,7 +138,11 @@ struct LogInspection {
 
     private mutating func read(_ name: String, _ path: String, _ first: Commit, next: UInt64?) {
         let log = first.header.logNumber
-        if let position, log <= position.log, first.header.commitNumber <= position.commit { return }
+        if let position, log <= position.log, first.header.commitNumber <= position.commit {
+            // What has moved stays until the file is used again.
+            if first.offset > 0 { checkEnd(name, 0) }
+            return
+        }
         if let position, log <= position.log || first.header.commitNumber <= position.commit {
             let said = "log \(log), commit \(first.header.commitNumber)"
             findings.append(
@@ -157,7 +166,7 @@ struct LogInspection {
         if next == lastCommit + 2 {
             rebuildLast(offset, first.header, &segment)
         } else {
-            checkZeros(name, from: offset)
+            checkEnd(name, offset)
         }
         segments.append(segment)
     }

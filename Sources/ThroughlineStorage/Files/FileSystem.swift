@@ -44,7 +44,7 @@ public struct FileSystem: Sendable {
 
     public init() {}
 
-    /// Overwrites a stretch of a file with zeros.
+    /// Overwrites the beginning of a file with zeros and makes them durable, in pieces that others do not wait long for.
     func zero(_ descriptor: Int32, upTo length: Int) throws(SystemCallError) {
         let size = min(1 << 20, max(length, 1))
         let zeros = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 4096)
@@ -54,6 +54,7 @@ public struct FileSystem: Sendable {
         while offset < length {
             let count = min(size, length - offset)
             try write(descriptor, UnsafeRawBufferPointer(start: zeros, count: count), offset)
+            try synchronize(descriptor)
             offset += count
         }
     }

@@ -4,14 +4,16 @@ import Glibc
 struct WorkerThread: Sendable {
     private let handle: pthread_t
 
-    init(name: String, _ body: @escaping @Sendable () -> Void) {
-        let start = Unmanaged.passRetained(Start(name: name, body: body))
+    /// - Parameter niceness: How far the thread steps back for others, 0 to 19.
+    init(name: String, niceness: Int32 = 0, _ body: @escaping @Sendable () -> Void) {
+        let start = Unmanaged.passRetained(Start(name: name, niceness: niceness, body: body))
         var handle = pthread_t()
         let code = pthread_create(
             &handle, nil,
             { argument in
                 let start = Unmanaged<Start>.fromOpaque(argument!).takeRetainedValue()
                 nameThisThread(start.name)
+                stepBack(start.niceness)
                 start.body()
                 return nil
             }, start.toOpaque())
@@ -24,13 +26,20 @@ struct WorkerThread: Sendable {
 
     private final class Start: Sendable {
         let name: String
+        let niceness: Int32
         let body: @Sendable () -> Void
 
-        init(name: String, body: @escaping @Sendable () -> Void) {
+        init(name: String, niceness: Int32, body: @escaping @Sendable () -> Void) {
             self.name = name
+            self.niceness = niceness
             self.body = body
         }
     }
+}
+
+/// Linux has a niceness for each thread, which POSIX has for a process. Not vital.
+private func stepBack(_ niceness: Int32) {
+    if niceness > 0 { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, niceness) }
 }
 
 /// Gives the thread a name for people who look with `top -H` or a debugger, at most 15 bytes. Not vital.

@@ -2,7 +2,7 @@ extension CommitHeader {
     /// The header of a commit whose own is damaged, when its entries are whole, one by one.
     ///
     /// - Parameters:
-    ///   - end: Where the next commit starts, which these entries have to reach; `nil` when zeros follow.
+    ///   - end: Where the next commit starts, which these entries have to reach; `nil` when the end mark follows.
     ///   - other: A commit of the same segment.
     static func rebuilt(
         _ bytes: UnsafeRawBufferPointer, at offset: Int, end: Int?, like other: CommitHeader, number: UInt64
@@ -16,8 +16,7 @@ extension CommitHeader {
             count += 1
         }
         let next = offset + padded(place - offset)
-        let isEnd =
-            end.map { $0 == next } ?? (limited.part(min(place, limited.count)..<limited.count).firstNonZero == nil)
+        let isEnd = end.map { $0 == next } ?? limited.hasEndMark(behind: place)
         guard count > 0, isEnd else { return nil }
         return CommitHeader(
             entryCount: UInt32(count), storeTag: other.storeTag, logNumber: other.logNumber, commitNumber: number,
@@ -27,6 +26,12 @@ extension CommitHeader {
 }
 
 extension UnsafeRawBufferPointer {
+    /// Whether a commit whose entries end here is followed by its zeros.
+    func hasEndMark(behind end: Int) -> Bool {
+        let start = Swift.min(end, count)
+        return part(start..<Swift.min(CommitHeader.padded(end) + CommitHeader.endMark, count)).firstNonZero == nil
+    }
+
     /// The place of the first byte that is not zero.
     var firstNonZero: Int? {
         var offset = 0

@@ -13,10 +13,12 @@
 /// 48  u64  zero
 /// 56  u32  CRC-32C of the entries
 /// 60  u32  CRC-32C of bytes 0 to 59
-/// 64       entries, then zeros up to a multiple of 8
+/// 64       entries, then zeros up to a multiple of 8, and 64 more or up to the end of the file
 /// ```
 struct CommitHeader: Equatable {
     static let size = 64
+    /// So many zeros behind every commit, which the next one overwrites: what stands there is not taken for a part of it.
+    static let endMark = 64
     static let version: UInt16 = 1
     /// "TLCOMMIT" read as a little-endian number.
     static let magic: UInt64 = 0x5449_4d4d_4f43_4c54

@@ -4,13 +4,16 @@ import ThroughlineCore
 extension CommitWriter {
     /// Writes the block as one commit and makes it durable. What went wrong, if anything did.
     func store(_ count: Int) -> StoreError? {
-        let padding = CommitHeader.padded(block.count) - block.count
         let length = block.count
-        block.extend(by: padding).initializeMemory(as: UInt8.self, repeating: 0, count: padding)
+        let stride = CommitHeader.padded(length)
+        let zeros = stride + CommitHeader.endMark - length
+        block.extend(by: zeros).initializeMemory(as: UInt8.self, repeating: 0, count: zeros)
         do throws(SystemCallError) {
-            let segment = try segmentWithRoom(for: block.count)
+            let segment = try segmentWithRoom(for: stride)
             encodeHeader(count, length, segment)
+            block.truncate(to: segment.file.capacity - position)
             try files.write(segment.file.descriptor, block.bytes, position)
+            block.truncate(to: stride)
             let start = ContinuousClock.now
             do throws(SystemCallError) {
                 try files.synchronize(segment.file.descriptor)
@@ -19,6 +22,7 @@ extension CommitWriter {
             return nil
         } catch {
             // Nothing whole was written: the next commit goes to the same place.
+            if let segment { index.state.withLock { _ in segment.written = segment.file.capacity } }
             return error.isFull ? .full(error.description) : fail(error)
         }
     }
@@ -60,7 +64,7 @@ extension CommitWriter {
         self.segment = nil
         if lastCommitIn(segment) == 0 {
             // Nothing durable is in it: a commit failed half way, and its bytes must not stay.
-            try? pool.recycle(segment.file)
+            try? pool.recycle(segment.usedFile, isToBeZeroed: true)
         } else {
             mover.add(sealed: segment)
         }
@@ -72,14 +76,14 @@ extension CommitWriter {
     func publish(from start: Int) {
         guard let segment else { preconditionFailure("a commit was stored in no segment") }
         lastCommit += 1
-        var hasErased = false
+        var erased = 0
         index.state.withLock { state in
             for (position, placement) in placements.enumerated() where placement.length > 0 {
                 let entry = entries[start + position]
                 switch batch[start + position] {
                 case .append(let append, _): publish(append, placement, entry, segment)
                 case .erase(let stream, _):
-                    hasErased = true
+                    erased += 1
                     entry.erase()
                     state.damage[stream] = nil
                 case .finished: break
@@ -91,10 +95,14 @@ extension CommitWriter {
             state.metrics.bytes += block.count
             state.segments[segment.logNumber] = segment
             segment.used = position + block.count
+            segment.written = max(segment.written, segment.used + CommitHeader.endMark)
             segment.lastCommit = lastCommit
         }
         position += block.count
-        if hasErased { seal() }
+        if erased > 0 {
+            pool.beginErasing(erased)
+            seal()
+        }
     }
 
     private func publish(

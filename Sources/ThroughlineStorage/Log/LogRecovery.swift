@@ -91,7 +91,7 @@ struct LogRecovery {
     private enum Contents {
         case commits(first: CommitHeader)
         case zeros
-        /// Commits that have moved, or what zeroing them has left.
+        /// Commits that have moved, or what zeroing them or a torn first commit has left.
         case remains
     }
 
@@ -101,13 +101,15 @@ struct LogRecovery {
             throw StoreError.corrupt("\(file.path) at \(file.capacity): the file is cut off here")
         }
         var reader = SegmentReader(file, files)
-        if let header = try reader.header(at: 0, storeTag: folder.tag) {
+        let header = try reader.header(at: 0, storeTag: folder.tag)
+        if let header {
             guard (header.logNumber > movedLog) == (header.commitNumber >= expected) else {
                 throw StoreError.corrupt("archive.sqlite, table position, does not fit \(file.path)")
             }
-            return header.logNumber > movedLog ? .commits(first: header) : .remains
+            if header.logNumber > movedLog { return .commits(first: header) }
         }
-        // What has moved may hold the head of a commit that was torn and dropped, and whose number was given again.
+        // What has moved may hold the head of a commit that was torn and dropped, and whose number was given again. And the file
+        // may be in use again, with what has moved standing where its first commit should be.
         let rest = try reader.rest(from: 0, storeTag: folder.tag) {
             $0.commitNumber >= expected && $0.logNumber > movedLog
         }
@@ -122,7 +124,7 @@ struct LogRecovery {
 
     private mutating func replay(_ candidate: Candidate, nextFirst: UInt64?) throws {
         var reader = SegmentReader(candidate.file, files)
-        let segment = Segment(file: candidate.file, logNumber: candidate.first.logNumber)
+        let segment = Segment(file: candidate.file, logNumber: candidate.first.logNumber, isReplayed: true)
         var last = 0
         while let header = try header(&reader, at: segment.used, segment) ?? rebuildHeader(&reader, segment, nextFirst)
         {

@@ -1,12 +1,14 @@
 import Glibc
 import ThroughlineCore
 
-/// A file of the log, preallocated, and filled with zeros before it is written.
+/// A file of the log, preallocated, and filled with zeros before its first use.
 struct SegmentFile: Sendable {
     var id: UInt32
     var path: String
     var descriptor: Int32
     var capacity: Int
+    /// Up to here it may hold what has moved already; behind are zeros.
+    var stale = 0
 }
 
 /// A segment in use: a file with the log number it got when it was taken into use.
@@ -21,12 +23,24 @@ final class Segment: @unchecked Sendable {
     var lastCommit: UInt64 = 0
     /// Records in it that have not moved.
     var records = 0
-    /// Reads under way: the file is not zeroed before they are done.
+    /// End of all that was ever written to it under this log number, whole or not.
+    var written = 0
+    /// Reads under way: the file is not used again before they are done.
     var readers = 0
+    /// Whether it is from before the store was opened: what was erased then, and is still in it, is not known.
+    let isReplayed: Bool
 
-    init(file: SegmentFile, logNumber: UInt64) {
+    init(file: SegmentFile, logNumber: UInt64, isReplayed: Bool = false) {
         self.file = file
         self.logNumber = logNumber
+        self.isReplayed = isReplayed
+    }
+
+    /// The file when nobody needs what is in it any more.
+    var usedFile: SegmentFile {
+        var file = file
+        file.stale = isReplayed ? file.capacity : min(max(file.stale, written), file.capacity)
+        return file
     }
 }
 

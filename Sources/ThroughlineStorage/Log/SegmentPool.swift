@@ -2,10 +2,17 @@ import Glibc
 import Logging
 import ThroughlineCore
 
-/// Segment files that are ready to be written, made in the background.
+/// Segment files that are ready to be written: new ones, made in the background, and used ones, which keep what has moved
+/// until a commit overwrites it, as long as nothing is erased.
 final class SegmentPool: Sendable {
     fileprivate struct State {
         var ready: [SegmentFile] = []
+        /// Files that may hold erased records: to be zeroed before they are used again.
+        var soiled: [SegmentFile] = []
+        /// Files that are being zeroed now.
+        var cleaning = 0
+        /// Erasures whose bytes may still be in files of the log.
+        var erasures = 0
         var nextID: UInt32
         var isPreparing = false
         var isClosed = false
@@ -39,22 +46,24 @@ final class SegmentPool: Sendable {
             if let file = state.ready.popLast() { return .some(file) }
             return state.isPreparing ? nil : .some(nil)
         }
-        let result: SegmentFile
-        if let file = file ?? nil { result = file } else { result = try create(capacity: segmentBytes) }
+        var result = file ?? nil
+        if result == nil { result = try cleanOne() }
+        let taken = if let result { result } else { try create(capacity: segmentBytes) }
         monitor.change { $0.hasFailed = false }
-        return result
+        return taken
     }
 
-    /// Takes back a file nobody needs: zeroed, made durable, then kept for the next use or removed.
-    func recycle(_ file: SegmentFile) throws(SystemCallError) {
-        try files.zero(file.descriptor, upTo: file.capacity)
-        try files.synchronize(file.descriptor)
+    /// Takes back a file nobody needs: kept for the next use or removed.
+    ///
+    /// - Parameter isToBeZeroed: What is in it must be gone when it is used again, even if nothing is being erased.
+    func recycle(_ file: SegmentFile, isToBeZeroed: Bool) throws(SystemCallError) {
         let isKept = monitor.change { state in
-            guard file.capacity == segmentBytes, state.ready.count <= spare, !state.isClosed else { return false }
-            state.ready.append(file)
+            guard file.capacity == segmentBytes, state.spares <= spare, !state.isClosed else { return false }
+            if isToBeZeroed || state.erasures > 0 { state.soiled.append(file) } else { state.ready.append(file) }
             return true
         }
         if isKept { return }
+        try zero(file)
         try files.remove(file.path)
         files.close(file.descriptor)
     }
@@ -92,7 +101,7 @@ final class SegmentPool: Sendable {
 
     /// Closes the files. After the thread has ended.
     func close() {
-        for file in monitor.change({ $0.takeReady() }) { files.close(file.descriptor) }
+        for file in monitor.change({ $0.takeAll() }) { files.close(file.descriptor) }
     }
 
     private func create(capacity: Int) throws(SystemCallError) -> SegmentFile {
@@ -107,7 +116,6 @@ final class SegmentPool: Sendable {
         do throws(SystemCallError) {
             try files.allocate(descriptor, capacity)
             try files.zero(descriptor, upTo: capacity)
-            try files.synchronize(descriptor)
             try files.rename(draft, path)
             try files.synchronizeDirectory(folder.logPath)
         } catch {
@@ -121,17 +129,69 @@ final class SegmentPool: Sendable {
     }
 }
 
+// MARK: Erasing
+
+extension SegmentPool {
+    /// Streams were erased: from now on, until ``endErasing(_:)``, used files are zeroed before they are used again.
+    ///
+    /// Any of them may hold the streams' records, which can have moved long ago.
+    func beginErasing(_ count: Int) {
+        monitor.change { state in
+            state.erasures += count
+            state.soiled += state.ready.filter { $0.stale > 0 }
+            state.ready.removeAll { $0.stale > 0 }
+        }
+    }
+
+    /// Zeroes all used files that there are, and waits for those that another thread zeroes.
+    func clean() throws(SystemCallError) {
+        while let file = try cleanOne() { monitor.change { $0.ready.append(file) } }
+        monitor.wait { $0.cleaning == 0 ? () : nil }
+    }
+
+    /// Of so many erased streams nothing is left in any file.
+    func endErasing(_ count: Int) { monitor.change { $0.erasures -= count } }
+
+    /// One that was used, zeroed; `nil` when there is none.
+    private func cleanOne() throws(SystemCallError) -> SegmentFile? {
+        let soiled = monitor.change { state in
+            let file = state.soiled.popLast()
+            if file != nil { state.cleaning += 1 }
+            return file
+        }
+        guard var file = soiled else { return nil }
+        do throws(SystemCallError) {
+            try zero(file)
+        } catch {
+            monitor.change { state in
+                state.soiled.append(file)
+                state.cleaning -= 1
+            }
+            throw error
+        }
+        file.stale = 0
+        monitor.change { $0.cleaning -= 1 }
+        return file
+    }
+
+    private func zero(_ file: SegmentFile) throws(SystemCallError) {
+        try files.zero(file.descriptor, upTo: file.stale)
+    }
+}
+
 extension SegmentPool.State {
+    fileprivate var spares: Int { ready.count + soiled.count + cleaning }
+
     /// Whether one is to be prepared. `nil`: not now. False: never again.
     fileprivate mutating func beginPreparing(_ spare: Int) -> Bool? {
         if isClosed { return false }
-        guard ready.count < spare, !hasFailed else { return nil }
+        guard spares < spare, !hasFailed else { return nil }
         isPreparing = true
         return true
     }
 
-    fileprivate mutating func takeReady() -> [SegmentFile] {
-        defer { ready = [] }
-        return ready
+    fileprivate mutating func takeAll() -> [SegmentFile] {
+        defer { (ready, soiled) = ([], []) }
+        return ready + soiled
     }
 }

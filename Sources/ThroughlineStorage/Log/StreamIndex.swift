@@ -9,6 +9,8 @@ final class StreamIndex: Sendable {
         var segments: [UInt64: Segment] = [:]
         /// All commits up to this one are in SQLite.
         var movedCommit: UInt64 = 0
+        /// While the records of a segment leave the index, stream by stream: its log number, and what had moved before it.
+        var leaving: (log: UInt64, movedBefore: UInt64)?
         /// What is wrong with each damaged stream.
         var damage: [StreamID: String] = [:]
         var metrics = StoreMetrics()
@@ -115,8 +117,14 @@ extension StreamIndex.State {
         damage[stream] = damage[stream] ?? reason
     }
 
+    /// Up to which commit SQLite's rows count for a stream: not for what is still found in the log.
+    private func movedCommit(of entry: StreamEntry) -> UInt64 {
+        if let leaving, let first = entry.stretches.first, first.logNumber <= leaving.log { return leaving.movedBefore }
+        return movedCommit
+    }
+
     fileprivate func snapshot(_ entry: StreamEntry, after: UInt64, bytes: Int) -> StreamIndex.Snapshot {
-        var snapshot = StreamIndex.Snapshot(movedCommit: movedCommit)
+        var snapshot = StreamIndex.Snapshot(movedCommit: movedCommit(of: entry))
         guard entry.tail > after else { return snapshot }
         let stretches = entry.stretches
         snapshot.archiveEnd = stretches.first?.before ?? entry.tail
