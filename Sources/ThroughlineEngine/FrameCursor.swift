@@ -13,9 +13,8 @@ public struct FrameCursor: Hashable, Sendable, CustomStringConvertible {
     /// `nil` if the text is not `<seq>.<n>`.
     public init?(_ text: String) {
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count == 2, let sequence = UInt64(parts[0]), let index = Int(parts[1]), index >= 0 else {
-            return nil
-        }
+        guard parts.count == 2, let sequence = UInt64(digits: parts[0]), let index = Int(digits: parts[1])
+        else { return nil }
         self.init(sequence: SequenceNumber(sequence), index: index)
     }
 

@@ -1,5 +1,6 @@
 import Testing
 import ThroughlineCore
+import ThroughlineEngine
 
 @testable import ThroughlineServer
 
@@ -24,5 +25,20 @@ import ThroughlineCore
     ])
     func `a parameter is read from the query`(target: String, value: String?) {
         #expect(QueryText.parameter("as", of: target) == value)
+    }
+
+    @Test(arguments: [("0", 0), ("007", 7), ("9223372036854775807", Int.max)])
+    func `digits are a number`(text: String, number: Int) {
+        #expect(Int(digits: text) == number)
+    }
+
+    @Test(arguments: ["", "+5", "-5", " 5", "5 ", "5.0", "0x5", "٥", "9223372036854775808"])
+    func `what has more than digits, or too many, is no number`(text: String) {
+        #expect(Int(digits: text) == nil)
+    }
+
+    @Test(arguments: ["+1.2", "1.+2", "1.-2", "1", "1.2.3", "."])
+    func `what no frame has for a cursor is none`(text: String) {
+        #expect(FrameCursor(text) == nil)
     }
 }

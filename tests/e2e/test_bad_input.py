@@ -65,6 +65,10 @@ HTTP = [
     ("a cursor that is no number", "GET", SESSION + "/events?after=x", None, {}, 400, None),
     ("a negative cursor", "GET", SESSION + "/events?after=-1", None, {}, 400, None),
     ("a huge cursor", "GET", SESSION + "/events?after=99999999999999999999999", None, {}, 400, None),
+    ("a cursor with a sign", "GET", SESSION + "/events?after=%2B1", None, {}, 400, "cursor_invalid"),
+    ("a limit with a sign", "GET", SESSION + "/events?limit=+5", None, {}, 400, "field_invalid"),
+    ("a limit with an escaped sign", "GET", SESSION + "/events?limit=%2B5", None, {}, 400, "field_invalid"),
+    ("a limit of nothing", "GET", SESSION + "/events?limit=", None, {}, 400, "field_invalid"),
     ("a broken Last-Event-ID", "GET", SESSION + "/events", None, {"Accept": "text/event-stream", "Last-Event-ID": "x"}, 400, None),
     ("a broken list cursor", "GET", "/v1/sessions?cursor=%00%ff", None, {}, 400, "cursor_invalid"),
     ("an unknown verb", "POST", COMMANDS, {"verb": "explode", "target": {"all": True}}, {}, 400, "verb_unsupported"),
@@ -102,6 +106,7 @@ WRITES = [
     ("too many events", "2", [START] * 1001, (400, 413), None, {}),
     ("a good event beside a bad one", "2", [START, append(9)], 409, "offset_gap", {}),
     ("a sequence that is no number", "x", [append(4)], 400, "header_invalid", {}),
+    ("a sequence with a sign", "+2", [append(4)], 400, "header_invalid", {}),
     ("a sequence of zero", "0", [append(4)], 400, "header_invalid", {}),
 ]
 

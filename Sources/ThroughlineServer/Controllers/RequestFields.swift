@@ -38,7 +38,7 @@ struct RequestFields: Sendable {
 
     func integer(_ name: Substring, _ request: Request, _ range: ClosedRange<Int>) throws -> Int? {
         guard let text = request.uri.queryParameters[name] else { return nil }
-        guard let number = Int(text), range.contains(number) else {
+        guard let number = Int(digits: text), range.contains(number) else {
             throw Refusal(
                 .fieldInvalid, "The query's \(name) is a number from \(range.lowerBound) to \(range.upperBound).")
         }
@@ -46,7 +46,7 @@ struct RequestFields: Sendable {
     }
 
     func sequence(_ text: some StringProtocol) throws -> SequenceNumber {
-        guard let number = UInt64(text), number <= Int64.max else {
+        guard let number = UInt64(digits: text), number <= Int64.max else {
             throw Refusal(.cursorInvalid, "A cursor is the seq of an event: a number.")
         }
         return SequenceNumber(number)
@@ -61,7 +61,7 @@ struct RequestFields: Sendable {
 
     func writeNumber(_ request: Request) throws -> UInt64? {
         guard let text = request.headers[.writeSeq] else { return nil }
-        guard let number = UInt64(text), number > 0, number < Int64.max else {
+        guard let number = UInt64(digits: text), number > 0, number < Int64.max else {
             throw Refusal(.headerInvalid, "Write-Seq is a number from 1.")
         }
         return number

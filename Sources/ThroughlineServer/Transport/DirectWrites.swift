@@ -150,13 +150,15 @@ package struct DirectDoor: Sendable {
             case 7 where name.isHeader("upgrade"), 7 where name.isHeader("trailer"): return false
             case 9 where name.isHeader("run-lease"): return set(&lease, value)
             case 9 where name.isHeader("write-seq"):
-                guard number == nil, let parsed = UInt64(value), parsed > 0, parsed < Int64.max else { return false }
+                guard number == nil, let parsed = UInt64(digits: value), parsed > 0, parsed < Int64.max else {
+                    return false
+                }
                 number = parsed
             case 12 where name.isHeader("content-type"):
                 return value.lowercased().prefix { $0 != ";" } == "application/json"
             case 13 where name.isHeader("authorization"): return set(&authorization, value)
             case 14 where name.isHeader("content-length"):
-                guard length == nil, let parsed = Int(value), parsed >= 0 else { return false }
+                guard length == nil, let parsed = Int(digits: value) else { return false }
                 length = parsed
             case 16 where name.isHeader("content-encoding"): return false
             case 17 where name.isHeader("transfer-encoding"): return false
