@@ -91,6 +91,8 @@ class Fleet:
         for agent in self.agents:
             agent.drop()
             assert texts(self.api.snapshot(agent.session))[agent.part] == agent.text(agent.written)
+            again = start_run(self.api, agent.session, "bot", agent.run.id)
+            assert (again.token, again.epoch) == (agent.run.token, agent.run.epoch), "run id forgotten"
             agent.run.api = self.api
             agent.run.end().ok(200)
 
