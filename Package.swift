@@ -129,6 +129,19 @@ let package = Package(
             path: "Tests/Support/WebSocketEcho",
             swiftSettings: settings
         ),
+        .executableTarget(
+            name: "throughline-guard",
+            dependencies: [
+                "ThroughlineEngine",
+                "ThroughlineStorage",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ],
+            path: "Tests/Support/HotPaths",
+            exclude: ["budget.txt"],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "CoreTests", dependencies: ["ThroughlineCore", "ThroughlineTestKit"], swiftSettings: settings),
         .testTarget(

@@ -1,0 +1,1 @@
+../../../Sources/ThroughlineServer/WebSocket/WebSocketFrameReader.swift
