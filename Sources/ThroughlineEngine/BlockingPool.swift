@@ -1,7 +1,7 @@
 import Dispatch
 import ThroughlineCore
 
-/// A few threads for reads from the store. Reads of one session stay on one thread, so they do not overtake each other.
+/// A few threads for what takes its time: reads from the store, above all. Reads of one session stay on one thread, so they do not overtake each other.
 final class BlockingPool: Sendable {
     private let queues: [DispatchQueue]
     private let executor: EngineEnvironment.Executor?
@@ -10,6 +10,12 @@ final class BlockingPool: Sendable {
     init(threads: Int, executor: EngineEnvironment.Executor?) {
         self.executor = executor
         queues = (0..<max(1, threads)).map { DispatchQueue(label: "throughline.reader.\($0)") }
+    }
+
+    /// Runs what belongs to no session.
+    func run(_ work: @escaping @Sendable () -> Void) {
+        if let executor { return executor(work) }
+        queues[0].async(execute: work)
     }
 
     func run(for session: SessionID, _ work: @escaping @Sendable () -> Void) {

@@ -19,16 +19,20 @@ extension Engine {
             state.machine.run(run)?.state == .active
         else { return }
         let holder = holder ?? state.leases[run]?.holder
-        state.leases[run] = .init(
-            deadline: environment.monotonic() + milliseconds, milliseconds: milliseconds, holder: holder)
+        state.setLease(
+            .init(deadline: environment.monotonic() + milliseconds, milliseconds: milliseconds, holder: holder),
+            of: run)
     }
 
     /// Ends what has been silent for longer than its lease.
     func checkLeases() {
         let now = environment.monotonic()
-        for live in directory.allLive {
+        for (live, time) in alarms.due(now) {
             let expired = live.state.withLock { state in
-                state.leases.isEmpty ? [] : state.leases.filter { $0.value.deadline <= now }.map(\.key)
+                if state.alarm == time { state.alarm = .max }
+                let expired = state.takeExpired(now)
+                alarms.set(for: live, &state)
+                return expired
             }
             for run in expired { expire(run, of: live, now: now) }
         }

@@ -72,8 +72,10 @@ extension Engine {
         live.state.withLock { state in
             for run in state.machine.activeRunIDs + state.machine.untoldRuns {
                 guard let lease = state.machine.lease(of: run) else { continue }
-                state.leases[run] = .init(deadline: now + lease.milliseconds, milliseconds: lease.milliseconds)
+                state.setLease(
+                    .init(deadline: now + lease.milliseconds, milliseconds: lease.milliseconds), of: run)
             }
+            alarms.set(for: live, &state)
         }
     }
 
@@ -124,6 +126,7 @@ extension Engine {
                 result = .failure(error)
             }
             if let emission = state.machine.drain() { submit(emission, of: live, &state) }
+            alarms.set(for: live, &state)
             guard state.durableTicket < state.decidedTicket else { return .done(result) }
             state.waiters.append(
                 (
@@ -264,8 +267,16 @@ extension Engine {
         wake(live.state.withLock { $0.readers.all })
     }
 
+    /// Looks at all that is in memory, on a thread that may take its time.
+    func tidy() {
+        pool.run { [weak self] in
+            self?.releaseIdle()
+            self?.checkpointLate()
+        }
+    }
+
     /// Lets go of sessions that nobody has touched for a while.
-    func releaseIdle() {
+    private func releaseIdle() {
         let limit = environment.monotonic() - configuration.idleMilliseconds
         for live in directory.allLive {
             let leaving: (machine: SessionMachine, checkpointed: SequenceNumber)? = live.state.withLock { state in

@@ -17,6 +17,7 @@ public final class Engine: Sendable {
     let pool: BlockingPool
     let directory = Directory()
     let desk: WorkDesk
+    let alarms = Alarms()
     /// Where timers run.
     let timers: any EventLoop
     /// No checkpoint of a loaded session before this time, in milliseconds of the monotonic clock.
@@ -110,8 +111,7 @@ public final class Engine: Sendable {
         let leases = timers.scheduleRepeatedTask(initialDelay: tick, delay: tick) { [weak self] _ in self?.checkLeases()
         }
         let idle = timers.scheduleRepeatedTask(initialDelay: .seconds(5), delay: .seconds(5)) { [weak self] _ in
-            self?.releaseIdle()
-            self?.checkpointLate()
+            self?.tidy()
         }
         repeated.withLock { $0 = [leases, idle] }
     }

@@ -34,6 +34,10 @@ final class LiveSession: Sendable {
         var waiters: Deque<(ticket: UInt64, waiter: Waiter)> = []
         var readers = ReaderGroups()
         var leases: [RunID: Lease] = [:]
+        /// Before this time of the monotonic clock, in milliseconds, no lease of this session runs out.
+        var due = Int64.max
+        /// When this session is looked at next; see ``Alarms``.
+        var alarm = Int64.max
         var slice: EventSlice?
         /// The last whole snapshot, for all who join before the next event.
         var snapshot: (tail: SequenceNumber, bytes: [UInt8])?
@@ -65,6 +69,17 @@ final class LiveSession: Sendable {
 }
 
 extension LiveSession.State {
+    mutating func setLease(_ lease: LiveSession.Lease, of run: RunID) {
+        leases[run] = lease
+        due = min(due, lease.deadline)
+    }
+
+    /// The runs whose lease has run out.
+    mutating func takeExpired(_ now: Int64) -> [RunID] {
+        due = leases.values.lazy.map(\.deadline).filter { $0 > now }.min() ?? .max
+        return leases.filter { $0.value.deadline <= now }.map(\.key)
+    }
+
     /// The state after the last event decided, as JSON.
     mutating func snapshot(_ page: SnapshotPage) throws(Refusal) -> [UInt8] {
         if page.isWhole, let snapshot, snapshot.tail == machine.tail { return snapshot.bytes }

@@ -9,20 +9,21 @@ public final class RunWriter: @unchecked Sendable {
     public let run: RunID
     let live: LiveSession
     let holder: SessionMachine.Holder
-    let connection: HolderConnection
+    /// The connection to tell of a cancel, where it is one that can be told.
+    let connection: HolderConnection?
     /// Where the connection waits for what becomes of its writes.
     let mailbox: Mailbox
     var cursor = SessionMachine.PartCursor()
     /// What every acknowledgement begins with, up to the number.
     public let acknowledgement: [UInt8]
 
-    init(_ live: LiveSession, holder: SessionMachine.Holder, connection: HolderConnection) {
+    init(_ live: LiveSession, holder: SessionMachine.Holder, mailbox: Mailbox, connection: HolderConnection?) {
         session = live.id
         run = holder.id
         self.live = live
         self.holder = holder
         self.connection = connection
-        mailbox = connection.mailbox
+        self.mailbox = mailbox
         acknowledgement = Array(#"{"session":"\#(live.id.value)","run":"\#(holder.id.value)","written":"#.utf8)
     }
 }
@@ -48,14 +49,19 @@ public protocol ReceiptTaker: AnyObject, Sendable {
 
 extension Engine {
     /// Finds a run for a connection that writes to it. `nil` where the general way has something to say.
+    ///
+    /// - Parameters:
+    ///   - mailbox: Where the receipts go.
+    ///   - connection: Where its holder can be told of a cancel at any time. `nil` keeps the one that the run has.
     public func writer(
-        session: SessionID, run: RunID, token: String, by participant: Participant, connection: HolderConnection
+        session: SessionID, run: RunID, token: String, by participant: Participant, mailbox: Mailbox,
+        connection: HolderConnection?
     ) -> RunWriter? {
         guard (try? Access.require(.work, of: participant)) != nil, let live = directory.live(session) else {
             return nil
         }
         let holder = live.state.withLock { $0.machine.holder(ofActive: run, token: token) }
-        return holder.map { RunWriter(live, holder: $0, connection: connection) }
+        return holder.map { RunWriter(live, holder: $0, mailbox: mailbox, connection: connection) }
     }
 
     /// Appends to a part of the run. The receipt comes to the connection when all that it rests on is durable. After the last of
@@ -74,9 +80,12 @@ extension Engine {
                 state.machine.append(frame, in: bytes, by: writer.holder, cursor: &writer.cursor, at: now)
             else { return false }
             state.touched = monotonic
-            state.leases[writer.run] = .init(
-                deadline: monotonic + writer.holder.leaseMilliseconds,
-                milliseconds: writer.holder.leaseMilliseconds, holder: writer.connection)
+            state.setLease(
+                .init(
+                    deadline: monotonic + writer.holder.leaseMilliseconds,
+                    milliseconds: writer.holder.leaseMilliseconds,
+                    holder: writer.connection ?? state.leases[writer.run]?.holder), of: writer.run)
+            alarms.set(for: live, &state)
             if let emission = state.machine.drain() { submit(emission, of: live, &state, isDeferred: true) }
             let receipt = WriteReceipt(
                 writer: writer, number: frame.number, tail: state.machine.tail, bytes: bytes.count)

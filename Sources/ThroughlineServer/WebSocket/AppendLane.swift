@@ -13,7 +13,7 @@ final class AppendLane {
     /// Frames of acknowledgements that go out together.
     var acknowledgements = ByteBuffer()
     private var writers: [UInt64: Entry] = [:]
-    private static let maximumWriters = 1_000
+    private static let maximumWriters = 4_096
 
     private struct Entry {
         /// Session, run and lease, one behind the other, as they come in a message.
@@ -100,7 +100,7 @@ extension WebSocketConnection {
         guard let session = SessionID(text(frame.session)), let run = RunID(text(frame.run)),
             let writer = engine.writer(
                 session: session, run: run, token: text(frame.lease), by: identities[session] ?? participant,
-                connection: holder)
+                mailbox: mailbox, connection: holder)
         else { return nil }
         lane.insert(writer, key, in: bytes)
         return writer
