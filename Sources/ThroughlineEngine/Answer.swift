@@ -17,7 +17,7 @@ public struct Answer: Sendable {
     /// The number of the run's last write, where this answers one.
     public var written: UInt64?
 
-    init(_ status: Status = .ok, tail: SequenceNumber = .zero, written: UInt64? = nil, body: [UInt8]) {
+    public init(_ status: Status = .ok, tail: SequenceNumber = .zero, written: UInt64? = nil, body: [UInt8]) {
         self.status = status
         self.body = body
         self.tail = tail

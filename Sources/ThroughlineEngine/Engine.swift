@@ -18,6 +18,7 @@ public final class Engine: Sendable {
     let directory = Directory()
     let desk: WorkDesk
     let alarms = Alarms()
+    let ticks = CommitTicks()
     /// Where timers run.
     let timers: any EventLoop
     /// No checkpoint of a loaded session before this time, in milliseconds of the monotonic clock.

@@ -30,6 +30,21 @@ public struct AppendFrame: Sendable {
 
     /// Reads a message. False if it is something else; then the fields mean nothing.
     public mutating func scan(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        forget()
+        var cursor = AppendCursor(bytes)
+        guard cursor.object({ scanMember($0, &$1) }), cursor.isAtEnd else { return false }
+        return hasOperation && !session.isEmpty && !run.isEmpty && !lease.isEmpty && number > 0 && !appends.isEmpty
+    }
+
+    /// Reads the array of events of a write whose session, run, lease and number came apart from it. False if it is something else.
+    public mutating func scanEvents(_ bytes: UnsafeBufferPointer<UInt8>, number: UInt64) -> Bool {
+        forget()
+        self.number = number
+        var cursor = AppendCursor(bytes)
+        return bytes.count > 0 && cursor.array { scanEvent(&$0) } && cursor.isAtEnd
+    }
+
+    private mutating func forget() {
         session = 0..<0
         run = 0..<0
         lease = 0..<0
@@ -37,9 +52,6 @@ public struct AppendFrame: Sendable {
         number = 0
         hasOperation = false
         appends.removeAll(keepingCapacity: true)
-        var cursor = AppendCursor(bytes)
-        guard cursor.object({ scanMember($0, &$1) }), cursor.isAtEnd else { return false }
-        return hasOperation && !session.isEmpty && !run.isEmpty && !lease.isEmpty && number > 0 && !appends.isEmpty
     }
 
     private mutating func scanMember(_ name: AppendCursor.Name, _ cursor: inout AppendCursor) -> Bool {

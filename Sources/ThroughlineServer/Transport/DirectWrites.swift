@@ -13,12 +13,15 @@ import ThroughlineEngine
 final class DirectWrites: @unchecked Sendable {
     private let door: DirectDoor
     private let mailbox: Mailbox
+    private let commits: CommitTick
     private let plain: PlainWriter
     private weak var channel: (any Channel)?
     private var request: DirectRequest?
     private var body: [UInt8] = []
     /// What came while an answer was owed: requests are answered in their order.
     private var held: [HTTPServerRequestPart] = []
+    private var frame = AppendFrame()
+    private var writers = DirectWriters()
     private(set) var isAnswering = false
     private(set) var lastProgress = NIODeadline.now()
     private var isStopping = false
@@ -32,6 +35,7 @@ final class DirectWrites: @unchecked Sendable {
         self.plain = plain
         self.channel = channel
         mailbox = Mailbox(loop: channel.eventLoop)
+        commits = door.engine.commitTick(on: channel.eventLoop)
     }
 
     var hasHeld: Bool { !held.isEmpty }
@@ -71,6 +75,7 @@ final class DirectWrites: @unchecked Sendable {
     private func perform() {
         guard let request else { return }
         isAnswering = true
+        if append(request) { return }
         let write: Operation.Write
         do throws(Refusal) {
             write = try request.write(body, door.decoder)
@@ -81,6 +86,30 @@ final class DirectWrites: @unchecked Sendable {
             [weak self, mailbox, engine = door.engine] result in
             engine.deliver(to: mailbox) { [weak self] in self?.answer(result, to: request) }
         }
+    }
+
+    /// Takes the usual append of an agent. False leaves it to the general way, which knows what is wrong.
+    private func append(_ request: DirectRequest) -> Bool {
+        guard let number = request.number else { return false }
+        return body.withUnsafeBufferPointer { body in
+            guard frame.scanEvents(body, number: number), let writer = writer(for: request) else { return false }
+            guard door.engine.append(frame, in: body, by: writer) else {
+                writers.remove(request.session)
+                return false
+            }
+            commits.request()
+            return true
+        }
+    }
+
+    private func writer(for request: DirectRequest) -> RunWriter? {
+        if let writer = writers.find(request) { return writer }
+        mailbox.setTaker(self)
+        let writer = door.engine.writer(
+            session: request.session, run: request.run, token: request.token, by: request.participant,
+            mailbox: mailbox, connection: nil)
+        if let writer { writers.insert(writer, for: request) }
+        return writer
     }
 
     private func answer(_ result: Result<Answer, Refusal>, to request: DirectRequest) {
@@ -106,6 +135,48 @@ final class DirectWrites: @unchecked Sendable {
         }
         onIdle()
     }
+}
+
+extension DirectWrites: ReceiptTaker {
+    func take(_ receipt: WriteReceipt) {
+        guard let request else { return }
+        let body = JSONWriter.object {
+            $0.field("written", receipt.number)
+            $0.field("tail", receipt.tail.rawValue)
+        }
+        answer(
+            receipt.refusal.map { .failure($0) } ?? .success(Answer(tail: receipt.tail, body: body)), to: request)
+    }
+
+    func commitTaken() {}
+}
+
+/// The runs that a connection has written to of late.
+struct DirectWriters {
+    private struct Entry {
+        var run: RunID
+        var token: String
+        var participant: Participant
+        var writer: RunWriter
+    }
+
+    private var entries: [SessionID: Entry] = [:]
+    private static let maximum = 64
+
+    func find(_ request: DirectRequest) -> RunWriter? {
+        guard let entry = entries[request.session], entry.run == request.run,
+            entry.participant == request.participant, ConstantTime.equal(entry.token, request.token)
+        else { return nil }
+        return entry.writer
+    }
+
+    mutating func insert(_ writer: RunWriter, for request: DirectRequest) {
+        if entries.count >= Self.maximum { entries = [:] }
+        entries[request.session] = Entry(
+            run: request.run, token: request.token, participant: request.participant, writer: writer)
+    }
+
+    mutating func remove(_ session: SessionID) { entries[session] = nil }
 }
 
 /// Which requests are served directly, and what is needed for that.

@@ -67,7 +67,8 @@ final class CommitWriter: @unchecked Sendable {
     }
 
     private func commitBatch() {
-        defer { queue.done(isQuick: isQuick) }
+        let count = batch.count
+        defer { queue.done(count, isQuick: isQuick) }
         index.lookUp(batch, into: &entries)
         var start = 0
         while start < batch.count { start = commit(from: start) }

@@ -30,8 +30,8 @@ final class OperationQueue: Sendable {
         var isWriterWaiting = false
         /// Somebody has taken a batch and has not said that it is done.
         var isCommitting = false
-        /// What the last commit says of the next: that it will not hold up an event loop.
-        var isQuick = false
+        /// What the last commit says of the next: that it will be small and not hold up an event loop.
+        var isSmall = false
         /// Erasures that are durable and not finished: the writer waits for them before it ends.
         var erasures = 0
     }
@@ -81,11 +81,11 @@ final class OperationQueue: Sendable {
     }
 
     /// Takes the few operations that an event loop has added, if they can be committed by itself at once: nobody else commits,
-    /// and it will be quick. Otherwise sees to it that the writer does.
+    /// it will be quick, and as few came together the last time. Otherwise sees to it that the writer does.
     func takeAlone(_ batch: inout [StoreOperation]) -> Bool {
         let (isTaken, mustWake) = monitor.withLock { state in
             guard !state.operations.isEmpty else { return (false, false) }
-            guard state.isQuick, !state.isCommitting, !state.isClosing, state.operations.count <= Self.fewOperations
+            guard state.isSmall, !state.isCommitting, !state.isClosing, state.operations.count <= Self.fewOperations
             else { return (false, state.takeWaiting()) }
             state.isCommitting = true
             swap(&state.operations, &batch)
@@ -98,11 +98,11 @@ final class OperationQueue: Sendable {
     /// More than this many make it worth while to let the writer commit and the loop go on.
     private static let fewOperations = 4
 
-    /// What was taken is committed.
-    func done(isQuick: Bool) {
+    /// What was taken is committed, so many operations.
+    func done(_ count: Int, isQuick: Bool) {
         let mustWake = monitor.withLock { state in
             state.isCommitting = false
-            state.isQuick = isQuick
+            state.isSmall = isQuick && count <= Self.fewOperations
             return !state.operations.isEmpty && state.takeWaiting()
         }
         if mustWake { monitor.wake() }
