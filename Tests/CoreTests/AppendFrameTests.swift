@@ -41,6 +41,19 @@ struct AppendFrameTests {
         #expect(Self.frame(text) == nil)
     }
 
+    @Test func `reads an array of events whose names came apart from it`() throws {
+        let bytes = Array(#"[{"type":"part.appended","part":{"id":"p1","offset":0,"text":"a sea"}}]"#.utf8)
+        var frame = AppendFrame()
+        #expect(bytes.withUnsafeBufferPointer { frame.scanEvents($0, number: 3) })
+        #expect(frame.number == 3)
+        #expect(frame.appends.map { String(decoding: bytes[$0.text], as: UTF8.self) } == ["a sea"])
+        for other in ["", "[]", "[7]", "{}", #"[{"type":"part.ended","part":{"id":"p1"}}]"#] {
+            let bytes = Array(other.utf8)
+            #expect(!bytes.withUnsafeBufferPointer { frame.scanEvents($0, number: 3) }, "\(other)")
+        }
+        #expect(!(bytes + [0x5D]).withUnsafeBufferPointer { frame.scanEvents($0, number: 3) })
+    }
+
     @Test(arguments: 1...20) func `what it accepts, the general decoder reads the same`(_ seed: UInt64) throws {
         var random = SeededRandom(seed: seed)
         var accepted = 0
