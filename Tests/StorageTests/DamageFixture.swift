@@ -159,13 +159,15 @@ struct DamageFixture {
         return places
     }
 
+    private static let pageBytes = 16384
+
     /// Where the pages of some kinds begin, behind the first.
     private func pages(_ kinds: Set<UInt8>) -> [Int] {
         guard let data = try? data(database) else { return [] }
-        return stride(from: 4096, to: data.count, by: 4096).filter { kinds.contains(data[$0]) }
+        return stride(from: Self.pageBytes, to: data.count, by: Self.pageBytes).filter { kinds.contains(data[$0]) }
     }
 
-    private func frames() throws -> [Int] { Array(stride(from: 32, to: try size(wal) - 4119, by: 4120)) }
+    private func frames() throws -> [Int] { Array(stride(from: 32, through: try size(wal) - Self.pageBytes - 24, by: Self.pageBytes + 24)) }
 }
 
 extension TemporaryFolder {
