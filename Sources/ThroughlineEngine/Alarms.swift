@@ -1,11 +1,13 @@
 import HeapModule
 import Synchronization
+import ThroughlineCore
 
 /// When which session has to be looked at. A look costs nothing for the sessions whose time has not come, however many they are.
 final class Alarms: Sendable {
     private struct Alarm: Comparable {
         var time: Int64
-        var live: LiveSession
+        /// By name: an alarm keeps no session in memory.
+        var session: SessionID
 
         static func < (one: Alarm, other: Alarm) -> Bool { one.time < other.time }
         static func == (one: Alarm, other: Alarm) -> Bool { one.time == other.time }
@@ -19,16 +21,16 @@ final class Alarms: Sendable {
     func set(for live: LiveSession, _ state: inout LiveSession.State) {
         guard state.due < state.alarm else { return }
         state.alarm = state.due
-        let alarm = Alarm(time: state.due, live: live)
+        let alarm = Alarm(time: state.due, session: live.id)
         waiting.withLock { $0.insert(alarm) }
     }
 
     /// The sessions whose time has come, each with the time it was.
-    func due(_ now: Int64) -> [(live: LiveSession, time: Int64)] {
+    func due(_ now: Int64) -> [(session: SessionID, time: Int64)] {
         waiting.withLock { waiting in
-            var due: [(live: LiveSession, time: Int64)] = []
+            var due: [(session: SessionID, time: Int64)] = []
             while let next = waiting.min, next.time <= now {
-                due.append((next.live, next.time))
+                due.append((next.session, next.time))
                 waiting.removeMin()
             }
             return due

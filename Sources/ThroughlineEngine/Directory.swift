@@ -23,6 +23,9 @@ final class Directory: Sendable {
     }
 
     private let entries = Mutex<[SessionID: Entry]>([:])
+    private let metrics: EngineMetrics
+
+    init(metrics: EngineMetrics) { self.metrics = metrics }
 
     var count: Int { entries.withLock { $0.count } }
 
@@ -48,6 +51,7 @@ final class Directory: Sendable {
             guard entries[id] == nil else { return nil }
             let live = make()
             entries[id] = Entry(live: live)
+            metrics.sessionsLoaded.increment()
             return live
         }
     }
@@ -57,7 +61,10 @@ final class Directory: Sendable {
         entries.withLock { entries in
             let waiters = entries[id]?.loading ?? []
             entries[id]?.loading = nil
-            if case .success(let live) = result { entries[id]?.live = live }
+            if case .success(let live) = result {
+                entries[id]?.live = live
+                metrics.sessionsLoaded.increment()
+            }
             return waiters
         }
     }
@@ -70,6 +77,7 @@ final class Directory: Sendable {
     func release(_ live: LiveSession) {
         entries.withLock { entries in
             guard entries[live.id]?.live === live else { return }
+            metrics.sessionsLoaded.increment(by: -1)
             guard entries[live.id]?.summary != nil else {
                 entries[live.id] = nil
                 return
@@ -79,7 +87,11 @@ final class Directory: Sendable {
         }
     }
 
-    func remove(_ id: SessionID) { entries.withLock { $0[id] = nil } }
+    func remove(_ id: SessionID) {
+        entries.withLock { entries in
+            if entries.removeValue(forKey: id)?.live != nil { metrics.sessionsLoaded.increment(by: -1) }
+        }
+    }
 
     var allLive: [LiveSession] { entries.withLock { $0.values.compactMap(\.live) } }
 

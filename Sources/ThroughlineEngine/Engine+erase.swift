@@ -71,7 +71,8 @@ extension Engine {
 
     private func erased(_ live: LiveSession, _ result: Result<Void, StoreError>) {
         let (groups, finished) = live.state.withLock { state in
-            if case .failure = result { state.retirement = .reload } else { state.isGone = true }
+            if case .success = result { state.isGone = true }
+            state.retire(state.isGone ? .erased : .reload)
             defer { state.waiters = [] }
             return (state.readers.all, state.waiters.map(\.waiter))
         }

@@ -35,10 +35,9 @@ extension Engine {
     ) async throws(Refusal) -> (run: RunID, isNew: Bool) {
         try requireReady()
         try Access.require(.write, of: participant)
-        let made =
-            store.status(of: StreamID(session)) == .erased
-            ? nil : makeSession(session, title: nil, metadata: nil, by: participant)
-        if made != nil { metrics.sessionsLoaded.increment() }
+        if store.status(of: StreamID(session)) != .erased {
+            _ = makeSession(session, title: nil, metadata: nil, by: participant)
+        }
         let run = try await decided(on: session) { [self] (state) throws(Refusal) in
             let run = try state.machine.begin(exchange, by: participant, at: environment.now())
             if run == exchange.run.id {

@@ -27,7 +27,8 @@ extension Engine {
     /// Ends what has been silent for longer than its lease.
     func checkLeases() {
         let now = environment.monotonic()
-        for (live, time) in alarms.due(now) {
+        for (session, time) in alarms.due(now) {
+            guard let live = directory.live(session) else { continue }
             let expired = live.state.withLock { state in
                 if state.alarm == time { state.alarm = .max }
                 let expired = state.takeExpired(now)

@@ -62,7 +62,6 @@ extension Engine {
         }
         if store.status(of: StreamID(id)) == .erased { return completion(.failure(absent(id))) }
         if let live = makeSession(id, title: title, metadata: metadata, by: by) {
-            metrics.sessionsLoaded.increment()
             _ = decide(on: live) { state in
                 sessionAnswer(.created, state)
             } then: {

@@ -55,7 +55,6 @@ extension Engine {
             return .failure(unreadable(id, "\(error)"))
         }
         guard let machine else { return .failure(absent(id)) }
-        metrics.sessionsLoaded.increment()
         return .success(
             LiveSession(
                 machine: machine, durable: machine.tail, checkpointed: checkpointed, now: environment.monotonic()))
@@ -217,7 +216,7 @@ extension Engine {
     private func failed(_ live: LiveSession, _ error: StoreError) {
         metrics.appendFailures.increment()
         let (finished, groups) = live.state.withLock { state in
-            if state.retirement == nil { state.retirement = .reload }
+            if state.retirement == nil { state.retire(.reload) }
             let finished = state.waiters.map(\.waiter)
             state.waiters = []
             return (finished, state.readers.all)
@@ -283,13 +282,12 @@ extension Engine {
                 guard state.touched < limit, state.readers.isEmpty, state.leases.isEmpty, state.waiters.isEmpty,
                     state.durableTicket == state.decidedTicket, state.retirement == nil
                 else { return nil }
-                state.retirement = .reload
+                defer { state.retire(.reload) }
                 return (state.machine, state.checkpoints.sequence)
             }
             if let leaving {
                 directory.release(live)
                 checkpointLeaving(leaving.machine, since: leaving.checkpointed)
-                metrics.sessionsLoaded.increment(by: -1)
             }
         }
     }

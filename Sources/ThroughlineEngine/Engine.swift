@@ -15,7 +15,7 @@ public final class Engine: Sendable {
     let logger: Logger
     let postman = Postman()
     let pool: BlockingPool
-    let directory = Directory()
+    let directory: Directory
     let desk: WorkDesk
     let alarms = Alarms()
     let ticks = CommitTicks()
@@ -39,6 +39,7 @@ public final class Engine: Sendable {
         self.environment = environment
         self.logger = logger
         pool = BlockingPool(threads: configuration.readerThreads, executor: environment.storeReads)
+        directory = Directory(metrics: metrics)
         desk = WorkDesk(maximumWaiters: configuration.maximumWorkWaiters)
         store.onCommit { [postman] in postman.flush() }
     }

@@ -69,6 +69,15 @@ final class LiveSession: Sendable {
 }
 
 extension LiveSession.State {
+    /// From now on this object is the session no longer. Who still holds it holds next to nothing.
+    mutating func retire(_ retirement: LiveSession.Retirement) {
+        self.retirement = retirement
+        machine.forgetAll()
+        window = EventWindow(after: durable)
+        slice = nil
+        snapshot = nil
+    }
+
     mutating func setLease(_ lease: LiveSession.Lease, of run: RunID) {
         leases[run] = lease
         due = min(due, lease.deadline)

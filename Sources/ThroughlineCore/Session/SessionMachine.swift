@@ -55,6 +55,9 @@ public struct SessionMachine: Sendable {
         guard replay(records) else { return nil }
     }
 
+    /// Lets go of everything: the session is not this value any longer.
+    public mutating func forgetAll() { self = SessionMachine(empty: info, at: updated, limits: limits) }
+
     init(empty info: SessionInfo, at: Timestamp, limits: SessionLimits) {
         self.info = info
         self.limits = limits
