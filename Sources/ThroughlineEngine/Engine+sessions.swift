@@ -275,7 +275,7 @@ extension Engine {
     }
 
     /// Lets go of sessions that nobody has touched for a while.
-    private func releaseIdle() {
+    func releaseIdle() {
         let limit = environment.monotonic() - configuration.idleMilliseconds
         for live in directory.allLive {
             let leaving: (machine: SessionMachine, checkpointed: SequenceNumber)? = live.state.withLock { state in

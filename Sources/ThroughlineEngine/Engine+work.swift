@@ -75,6 +75,10 @@ extension Engine {
             case .success(let answer?):
                 desk.finish(waiter, .success(answer), claimed: (answer.session, answer.run))
             case .success(nil), .failure:
+                if case .failure(let refusal) = result, refusal.code == .storageFailed {
+                    // It cannot be read now, and what waits there must not be forgotten.
+                    timers.scheduleTask(in: .seconds(1)) { [weak self] in self?.watch(session) }
+                }
                 // Nothing left there, or the session is gone: on to the next.
                 isReady ? desk.putBack(waiter) : desk.finish(waiter, .success(nil), claimed: nil)
                 if isReady { matchWork() }
