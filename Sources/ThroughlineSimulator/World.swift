@@ -36,6 +36,8 @@ final class World {
         sizes.maximumSegments = random.pick([3, 6, 1_000])
         sizes.maximumCommitBytes = random.pick([4 << 10, 64 << 10])
         sizes.maximumRowBytes = random.pick([1 << 10, 8 << 10])
+        // Sessions are small here: with larger pages SQLite hardly ever moves a row to another page.
+        sizes.pageBytes = 4 << 10
         sizes.maximumReaders = 1
         self.sizes = sizes
         SimulatedVFS.mount(disk)

@@ -10,6 +10,9 @@ public struct StoreConfiguration: Sendable {
     public var maximumCommitBytes = 8 << 20
     /// Longest stretch of one stream in one row of SQLite, in bytes, unless a single append is longer.
     public var maximumRowBytes = 256 << 10
+    /// Size of a page of a new file of SQLite's, in bytes, a power of two from 512 to 64 KiB. With pages of SQLite's usual 4 KiB the
+    /// mover spends half of its time in calls to the operating system.
+    public var pageBytes = 16 << 10
     /// Connections to SQLite that read at the same time.
     public var maximumReaders = 4
     /// The calls to the operating system; tests put their own here.
@@ -25,6 +28,7 @@ public struct StoreConfiguration: Sendable {
         copy.maximumSegments = max(maximumSegments, 2)
         copy.maximumCommitBytes = min(max(maximumCommitBytes, 4 << 10), 64 << 20)
         copy.maximumRowBytes = min(max(maximumRowBytes, 1 << 10), 64 << 20)
+        copy.pageBytes = min(max(pageBytes, 512), 64 << 10)
         copy.maximumReaders = min(max(maximumReaders, 1), 64)
         return copy
     }

@@ -26,8 +26,7 @@ final class Archive: Sendable {
         settings.busyMode = .timeout(10)
         settings.prepareDatabase { db in
             try db.execute(sql: "PRAGMA secure_delete = ON")
-            // For a new file. A quarter of the calls that pages of the usual size take, when whole segments move.
-            try db.execute(sql: "PRAGMA page_size = 16384")
+            try db.execute(sql: "PRAGMA page_size = \(configuration.pageBytes)")
             try PageBlanking.begin(db)
         }
         pool = try DatabasePool(path: path, configuration: settings)
