@@ -5,6 +5,8 @@ extension SessionMachine {
         let epoch: UInt64
         public let id: RunID
         public let leaseMilliseconds: Int64
+        /// What the notes of its writes begin with.
+        let note: [UInt8]
     }
 
     /// Finds the run of a lease. `nil` where the general way has something to say.
@@ -12,12 +14,18 @@ extension SessionMachine {
         guard let index = runs.index(of: id), runs[index].state == .active,
             ConstantTime.equal(runs[index].token, token)
         else { return nil }
-        return Holder(run: index, epoch: runs[index].epoch, id: id, leaseMilliseconds: runs[index].leaseMilliseconds)
+        return Holder(
+            run: index, epoch: runs[index].epoch, id: id, leaseMilliseconds: runs[index].leaseMilliseconds,
+            note: WriteNote.head(run: id))
     }
 
     /// The part that a holder appended to last.
     public struct PartCursor: Sendable {
         var place: PartPlace?
+        /// Its id, and what its events have between their time and their offset.
+        var name: [UInt8] = []
+        var middle: [UInt8] = []
+
         public init() {}
     }
 
@@ -35,9 +43,9 @@ extension SessionMachine {
             isAtEnd(frame, of: place)
         else { return false }
         let at = max(at, lastAt)
-        for append in frame.appends { take(append, of: frame, in: bytes, at: place, by: holder, at: at) }
+        for append in frame.appends { take(append, in: bytes, at: place, cursor.middle, at: at) }
         runs[holder.run].written = frame.number
-        attachToLastEmitted(WriteNote.encode(run: holder.id, number: frame.number))
+        attachToLastEmitted(WriteNote.encode(holder.note, number: frame.number))
         return true
     }
 
@@ -45,13 +53,13 @@ extension SessionMachine {
         of name: Range<Int>, in bytes: UnsafeBufferPointer<UInt8>, run: RunID, cursor: inout PartCursor
     ) -> PartPlace? {
         let name = UnsafeBufferPointer(rebasing: bytes[name])
-        if let place = cursor.place, messages[place.message].parts[place.part].id.isSame(as: name) {
+        if let place = cursor.place, cursor.isAt(name) {
             return messages[place.message].parts[place.part].status == .streaming ? place : nil
         }
         guard let id = PartID(String(decoding: name, as: UTF8.self)), let place = parts[id],
             messages[place.message].run == run, messages[place.message].parts[place.part].status == .streaming
         else { return nil }
-        cursor.place = place
+        cursor = PartCursor(at: place, name: Array(name), middle: AppendedEvent.middle(run: run, part: id))
         return place
     }
 
@@ -68,13 +76,11 @@ extension SessionMachine {
     }
 
     private mutating func take(
-        _ append: AppendFrame.Append, of frame: AppendFrame, in bytes: UnsafeBufferPointer<UInt8>,
-        at place: PartPlace, by holder: Holder, at: Timestamp
+        _ append: AppendFrame.Append, in bytes: UnsafeBufferPointer<UInt8>, at place: PartPlace, _ middle: [UInt8],
+        at: Timestamp
     ) {
         let inside = UnsafeBufferPointer(rebasing: bytes[append.text])
-        let head = AppendedEvent.Head(
-            sequence: tail.next, at: at, run: holder.id, part: messages[place.message].parts[place.part].id,
-            offset: append.offset)
+        let head = AppendedEvent.Head(sequence: tail.next, at: at, offset: append.offset, middle: middle)
         let payload: [UInt8]
         if append.isEscaped {
             var text: [UInt8] = []
@@ -89,11 +95,14 @@ extension SessionMachine {
     }
 }
 
-extension Identifier {
-    func isSame(as bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-        let isSame = value.utf8.withContiguousStorageIfAvailable { own in
-            own.count == bytes.count && own.elementsEqual(bytes)
-        }
-        return isSame ?? value.utf8.elementsEqual(bytes)
+extension SessionMachine.PartCursor {
+    fileprivate init(at place: SessionMachine.PartPlace, name: [UInt8], middle: [UInt8]) {
+        self.place = place
+        self.name = name
+        self.middle = middle
+    }
+
+    fileprivate func isAt(_ other: UnsafeBufferPointer<UInt8>) -> Bool {
+        name.count == other.count && name.withUnsafeBufferPointer { $0.elementsEqual(other) }
     }
 }

@@ -229,9 +229,10 @@ struct AppendCursor {
     private mutating func skipPlainText() {
         let base = UnsafeRawPointer(bytes.baseAddress!)
         while position + 8 <= bytes.count {
-            let word = base.loadUnaligned(fromByteOffset: position, as: UInt64.self)
-            guard PlainText.isPlain(word) else { break }
-            position += 8
+            let word = UInt64(littleEndian: base.loadUnaligned(fromByteOffset: position, as: UInt64.self))
+            let plain = PlainText.plainBytes(word)
+            position += plain
+            if plain < 8 { return }
         }
         while position < bytes.count, PlainText.isPlain(bytes[position]) { position += 1 }
     }
@@ -278,15 +279,15 @@ enum PlainText {
         byte >= 0x20 && byte < 0x80 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
     }
 
-    /// Whether eight bytes are plain, all of them.
+    /// How many of eight bytes are plain, from the first, which is the lowest, up to one that is not.
     @inline(__always)
-    static func isPlain(_ word: UInt64) -> Bool {
+    static func plainBytes(_ word: UInt64) -> Int {
         let ones: UInt64 = 0x0101_0101_0101_0101
         let high: UInt64 = 0x8080_8080_8080_8080
         let control = word &- ones &* 0x20
         let quote = (word ^ ones &* 0x22) &- ones
         let backslash = (word ^ ones &* 0x5C) &- ones
-        // A borrow can only make a plain byte look like none, behind one that is none.
-        return (word | control | quote | backslash) & high == 0
+        // A borrow can only make a plain byte look like none behind one that is none, and the first is what counts.
+        return ((word | control | quote | backslash) & high).trailingZeroBitCount / 8
     }
 }

@@ -65,7 +65,8 @@ private final class SmallServer: @unchecked Sendable {
         expect(position.rawValue == 4, "the reader stands at \(position)")
         let holder = HolderConnection(mailbox: mailbox) { _, _, _ in }
         writer = engine.writer(
-            session: Sample.session, run: Sample.run, token: token, by: .agent(Sample.agent), connection: holder)
+            session: Sample.session, run: Sample.run, token: token, by: .agent(Sample.agent), mailbox: mailbox,
+            connection: holder)
     }
 
     private func perform(_ operation: Operation, then take: @escaping @Sendable (Answer) -> Void) {
