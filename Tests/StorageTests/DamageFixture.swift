@@ -167,7 +167,10 @@ struct DamageFixture {
         return stride(from: Self.pageBytes, to: data.count, by: Self.pageBytes).filter { kinds.contains(data[$0]) }
     }
 
-    private func frames() throws -> [Int] { Array(stride(from: 32, through: try size(wal) - Self.pageBytes - 24, by: Self.pageBytes + 24)) }
+    private func frames() throws -> [Int] {
+        let frame = Self.pageBytes + 24
+        return Array(stride(from: 32, through: try size(wal) - frame, by: frame))
+    }
 }
 
 extension TemporaryFolder {
