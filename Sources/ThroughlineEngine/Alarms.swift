@@ -21,8 +21,12 @@ final class Alarms: Sendable {
     func set(for live: LiveSession, _ state: inout LiveSession.State) {
         guard state.due < state.alarm else { return }
         state.alarm = state.due
-        let alarm = Alarm(time: state.due, session: live.id)
-        waiting.withLock { $0.insert(alarm) }
+        set(for: live.id, at: state.due)
+    }
+
+    /// The same for a session that is not in memory.
+    func set(for session: SessionID, at time: Int64) {
+        waiting.withLock { $0.insert(Alarm(time: time, session: session)) }
     }
 
     /// The sessions whose time has come, each with the time it was.

@@ -35,6 +35,9 @@ final class Directory: Sendable {
 
     func live(_ id: SessionID) -> LiveSession? { entries.withLock { $0[id]?.live } }
 
+    /// When a session has something to do by itself, as its summary tells.
+    func wakeUp(of id: SessionID) -> Timestamp? { entries.withLock { $0[id]?.summary?.wakeUp } }
+
     func find(_ id: SessionID, waiter: @escaping Waiter) -> Found {
         entries.withLock { entries in
             guard let entry = entries[id] else { return .absent }

@@ -24,18 +24,40 @@ extension Engine {
             of: run)
     }
 
-    /// Ends what has been silent for longer than its lease.
-    func checkLeases() {
-        let now = environment.monotonic()
-        for (session, time) in alarms.due(now) {
-            guard let live = directory.live(session) else { continue }
-            let expired = live.state.withLock { state in
-                if state.alarm == time { state.alarm = .max }
-                let expired = state.takeExpired(now)
-                alarms.set(for: live, &state)
-                return expired
+    /// Ends what has been silent for longer than its lease, and lets machines do what is due.
+    func checkAlarms() {
+        let now = environment.time
+        for (session, time) in alarms.due(now.monotonic) {
+            guard let live = directory.live(session) else {
+                lookAgain(at: session, now)
+                continue
             }
-            for run in expired { expire(run, of: live, now: now) }
+            let due = live.state.withLock { state in
+                if state.alarm == time { state.alarm = .max }
+                let due = state.takeDue(now)
+                alarms.set(for: live, &state)
+                return due
+            }
+            for run in due.expired { expire(run, of: live, now: now.monotonic) }
+            if due.wakes { wake(live) }
+        }
+    }
+
+    /// A session that left memory comes back when one of its timers is due: they are looked at when it is loaded.
+    private func lookAgain(at session: SessionID, _ now: EngineTime) {
+        guard let wakeUp = directory.wakeUp(of: session) else { return }
+        if wakeUp <= now.wall {
+            watch(session)
+        } else {
+            alarms.set(for: session, at: now.monotonic(of: wakeUp))
+        }
+    }
+
+    /// Lets the machine do what is due.
+    private func wake(_ live: LiveSession) {
+        _ = decide(on: live) { (state) throws(Refusal) in
+            state.machine.wake(at: environment.now())
+        } then: { _ in
         }
     }
 

@@ -74,6 +74,7 @@ extension Engine {
                 state.setLease(
                     .init(deadline: now + lease.milliseconds, milliseconds: lease.milliseconds), of: run)
             }
+            state.setWakeUp(environment.time)
             alarms.set(for: live, &state)
         }
     }
@@ -125,6 +126,7 @@ extension Engine {
                 result = .failure(error)
             }
             if let emission = state.machine.drain() { submit(emission, of: live, &state) }
+            if state.machine.nextWakeUp != nil { state.setWakeUp(environment.time) }
             alarms.set(for: live, &state)
             guard state.durableTicket < state.decidedTicket else { return .done(result) }
             state.waiters.append(

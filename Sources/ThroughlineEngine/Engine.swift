@@ -51,6 +51,7 @@ public final class Engine: Sendable {
             guard let id = stream.session, let summary = SessionSummary(stored: bytes) else { return }
             directory.insert(id, summary: summary, tail: tail)
             desk.update(id, claimable: summary.claimable, works: summary.works)
+            if let wakeUp = summary.wakeUp { alarms.set(for: id, at: environment.time.monotonic(of: wakeUp)) }
             if summary.activeRuns > 0 || summary.untoldRuns > 0 { withRuns.append(id) }
         }
         phase.store(.ready, ordering: .releasing)
@@ -110,7 +111,7 @@ public final class Engine: Sendable {
 
     private func startTimers() {
         let tick = configuration.tick
-        let leases = timers.scheduleRepeatedTask(initialDelay: tick, delay: tick) { [weak self] _ in self?.checkLeases()
+        let leases = timers.scheduleRepeatedTask(initialDelay: tick, delay: tick) { [weak self] _ in self?.checkAlarms()
         }
         let idle = timers.scheduleRepeatedTask(initialDelay: .seconds(5), delay: .seconds(5)) { [weak self] _ in
             self?.tidy()

@@ -42,3 +42,17 @@ public struct EngineEnvironment: Sendable {
         self.randomBytes = randomBytes
     }
 }
+
+/// One moment on both clocks.
+struct EngineTime {
+    var wall: Timestamp
+    /// Milliseconds.
+    var monotonic: Int64
+
+    /// When the wall clock will show a time, unless somebody sets it.
+    func monotonic(of time: Timestamp) -> Int64 { monotonic + max(0, time.rawValue - wall.rawValue) }
+}
+
+extension EngineEnvironment {
+    var time: EngineTime { EngineTime(wall: now(), monotonic: monotonic()) }
+}

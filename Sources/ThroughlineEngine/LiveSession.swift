@@ -34,7 +34,7 @@ final class LiveSession: Sendable {
         var waiters: Deque<(ticket: UInt64, waiter: Waiter)> = []
         var readers = ReaderGroups()
         var leases: [RunID: Lease] = [:]
-        /// Before this time of the monotonic clock, in milliseconds, no lease of this session runs out.
+        /// Before this time of the monotonic clock, in milliseconds, no lease of this session runs out and no timer is due.
         var due = Int64.max
         /// When this session is looked at next; see ``Alarms``.
         var alarm = Int64.max
@@ -83,10 +83,18 @@ extension LiveSession.State {
         due = min(due, lease.deadline)
     }
 
-    /// The runs whose lease has run out.
-    mutating func takeExpired(_ now: Int64) -> [RunID] {
-        due = leases.values.lazy.map(\.deadline).filter { $0 > now }.min() ?? .max
-        return leases.filter { $0.value.deadline <= now }.map(\.key)
+    /// Sees to it that the machine is woken when its next timer is due.
+    mutating func setWakeUp(_ now: EngineTime) {
+        guard let time = machine.nextWakeUp else { return }
+        due = min(due, now.monotonic(of: time))
+    }
+
+    /// The runs whose lease has run out, and whether the machine has something to do.
+    mutating func takeDue(_ now: EngineTime) -> (expired: [RunID], wakes: Bool) {
+        due = leases.values.lazy.map(\.deadline).filter { $0 > now.monotonic }.min() ?? .max
+        let wakes = machine.nextWakeUp.map { $0 <= now.wall } ?? false
+        if !wakes { setWakeUp(now) }
+        return (leases.filter { $0.value.deadline <= now.monotonic }.map(\.key), wakes)
     }
 
     /// The state after the last event decided, as JSON.

@@ -23,6 +23,7 @@ public struct SessionMachine: Sendable {
     var activeRuns: [RunID] = []
     var participants: [String] = []
     var works: [(work: WorkID, run: RunID)] = []
+    var timers = SessionTimers()
     /// How many records without a number stand behind the last event.
     var notesAtTail = 0
     private var emitted: [LogRecord] = []

@@ -12,6 +12,8 @@ public struct SessionSummary: Sendable {
     public var participants: [String]
     /// The work ids that are remembered, with their runs.
     public var works: [(work: WorkID, run: RunID)]
+    /// When the session has something to do by itself.
+    public var wakeUp: Timestamp?
 
     var encoded: [UInt8] {
         JSONWriter.object {
@@ -38,6 +40,7 @@ public struct SessionSummary: Sendable {
                     $0.field("run", entry.run.value)
                 }
             }
+            if let wakeUp { $0.field("wake", wakeUp.rawValue) }
         }
     }
 
@@ -63,12 +66,13 @@ public struct SessionSummary: Sendable {
             guard let work: WorkID = entry.id("work"), let run: RunID = entry.id("run") else { return nil }
             return (work, run)
         }
+        wakeUp = value["wake"]?.integer.map(Timestamp.init(milliseconds:))
     }
 
     init(
         info: SessionInfo, created: Timestamp, updated: Timestamp, activeRuns: Int, untoldRuns: Int,
         queuedInputs: Int, claimable: [(agent: AgentName?, since: Timestamp)], participants: [String],
-        works: [(work: WorkID, run: RunID)]
+        works: [(work: WorkID, run: RunID)], wakeUp: Timestamp?
     ) {
         self.info = info
         self.created = created
@@ -79,6 +83,7 @@ public struct SessionSummary: Sendable {
         self.claimable = claimable
         self.participants = participants
         self.works = works
+        self.wakeUp = wakeUp
     }
 }
 
@@ -87,7 +92,7 @@ extension SessionMachine {
         SessionSummary(
             info: info, created: created, updated: updated, activeRuns: activeRuns.count,
             untoldRuns: untoldRuns.count, queuedInputs: queuedInputs.count, claimable: claimableQueues,
-            participants: participants, works: works)
+            participants: participants, works: works, wakeUp: nextWakeUp)
     }
 
     /// The cancelled runs whose holders have not been told yet.

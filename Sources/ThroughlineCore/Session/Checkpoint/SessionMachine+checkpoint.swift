@@ -14,7 +14,7 @@
 /// back to an older state and went on differently, the checkpoint does not fit and is not used.
 extension SessionMachine {
     static let checkpointMagic: [UInt8] = Array("TLCP".utf8)
-    static let checkpointVersion: UInt8 = 1
+    static let checkpointVersion: UInt8 = 2
     private static let headerSize = 13
 
     /// The state as it is now, all that was emitted included.
@@ -81,6 +81,7 @@ extension SessionMachine {
             $0.text($1.work.value)
             $0.text($1.run.value)
         }
+        timers.write(to: &writer)
     }
 
     /// What can be told from the rest (indexes, queues) is not written.
@@ -97,6 +98,7 @@ extension SessionMachine {
         commands = Table(try reader.list(), id: \.id)
         participants = try reader.list { reader throws(StateError) in try reader.string() }
         works = try reader.list { reader throws(StateError) in (try reader.id(), try reader.id()) }
+        timers = try SessionTimers(from: &reader)
         queuedInputs = inputs.items.filter { $0.state == .queued }.map(\.id)
         activeRuns = runs.items.filter { $0.state == .active }.map(\.id)
         for (message, item) in messages.items.enumerated() {

@@ -1,0 +1,88 @@
+/// What a session does by itself when its time has come.
+enum SessionTimer: Hashable, Sendable {
+    /// A command that nobody has carried out expires.
+    case command(CommandID)
+    /// A run that was lost is offered to another agent.
+    case handOn(RunID)
+}
+
+/// What a session has to do by itself, and when. Events set and clear it, so that it is the same after every replay.
+struct SessionTimers: Sendable {
+    private var times: [SessionTimer: Timestamp] = [:]
+    /// The first of all times.
+    private(set) var next: Timestamp?
+
+    var isEmpty: Bool { times.isEmpty }
+
+    mutating func set(_ timer: SessionTimer, at time: Timestamp) {
+        times[timer] = time
+        next = times.values.min()
+    }
+
+    mutating func clear(_ timer: SessionTimer) {
+        guard times.removeValue(forKey: timer) != nil else { return }
+        next = times.values.min()
+    }
+
+    /// The timers whose time has come, the earliest first. Those of one millisecond come in the order of their names: it must
+    /// not depend on chance.
+    mutating func takeDue(_ now: Timestamp) -> [SessionTimer] {
+        guard let next, next <= now else { return [] }
+        let due = times.filter { $0.value <= now }
+        times = times.filter { $0.value > now }
+        self.next = times.values.min()
+        return due.sorted { ($0.value.rawValue, $0.key.name) < ($1.value.rawValue, $1.key.name) }.map(\.key)
+    }
+}
+
+extension SessionTimer {
+    fileprivate var name: String {
+        switch self {
+        case .command(let id): "command \(id.value)"
+        case .handOn(let id): "hand-on \(id.value)"
+        }
+    }
+}
+
+extension SessionMachine {
+    /// When something of this session is due by itself, by the wall clock; `nil` where nothing ever is.
+    public var nextWakeUp: Timestamp? { timers.next }
+
+    /// Does what is due.
+    public mutating func wake(at: Timestamp) {
+        for timer in timers.takeDue(at) {
+            switch timer {
+            case .command, .handOn: break  // Slices A and C.
+            }
+        }
+    }
+}
+
+extension SessionTimers: StateCodable {
+    func write(to writer: inout StateWriter) {
+        writer.list(times.sorted { $0.key.name < $1.key.name }) { writer, entry in
+            switch entry.key {
+            case .command(let id):
+                writer.number(1)
+                writer.text(id.value)
+            case .handOn(let id):
+                writer.number(2)
+                writer.text(id.value)
+            }
+            writer.time(entry.value)
+        }
+    }
+
+    init(from reader: inout StateReader) throws(StateError) {
+        let entries = try reader.list { (reader) throws(StateError) -> (SessionTimer, Timestamp) in
+            let timer: SessionTimer =
+                switch try reader.integer() {
+                case 1: .command(try reader.id())
+                case 2: .handOn(try reader.id())
+                default: throw StateError()
+                }
+            return (timer, try reader.time())
+        }
+        for (timer, time) in entries { set(timer, at: time) }
+    }
+}
