@@ -5,7 +5,7 @@ public import ThroughlineCore
 /// With `--dev` or a server key everybody has full rights, but for what a role excludes: an observer reads and no more, and
 /// nobody from outside is the system. Finer permissions go in here.
 public enum Access {
-    public enum Verb: Sendable { case read, write, control, work, administer }
+    public enum Verb: Sendable { case read, write, control, answer, work, administer }
 
     public static func require(_ verb: Verb, of participant: Participant) throws(Refusal) {
         switch (participant.role, verb) {
@@ -21,6 +21,7 @@ extension Operation {
         switch self {
         case .create, .update, .addInput, .updateInput, .withdrawInput: .write
         case .cancel: .control
+        case .answer: .answer
         case .startRun, .write, .heartbeat, .endRun: .work
         }
     }

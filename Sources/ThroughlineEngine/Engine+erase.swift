@@ -35,6 +35,7 @@ extension Engine {
             case .success:
                 directory.remove(id)
                 desk.forget(id)
+                presence.forget(id)
             case .failure(.failed(let reason)): storeFailed(reason)
             case .failure: break
             }
@@ -82,6 +83,7 @@ extension Engine {
         } else {
             directory.remove(live.id)
             desk.forget(live.id)
+            presence.forget(live.id)
         }
         var failure: Refusal?
         if case .failure(let error) = result { failure = Refusal(error) }

@@ -94,12 +94,12 @@ extension Engine {
         try await decided(on: session) { (state) throws(Refusal) in state.machine.run(run) }
     }
 
-    /// What was said in a session so far.
+    /// What was said in a session so far, as far as it is for agents.
     public func conversation(
         of session: SessionID
     ) async throws(Refusal) -> (inputs: [Input], messages: [Message]) {
         try await decided(on: session) { (state) throws(Refusal) in
-            (state.machine.allInputs, state.machine.allMessages)
+            (state.machine.allInputs, state.machine.messages(for: .agents))
         }
     }
 

@@ -44,7 +44,9 @@ extension Engine {
         } catch {
             return completion(.failure(error))
         }
-        decide(on: session) { (state) throws(Refusal) in
+        var page = page
+        page.clearance = participant.clearance
+        decide(on: session) { [page] (state) throws(Refusal) in
             try state.snapshot(page)
         } then: {
             completion($0)
@@ -115,6 +117,8 @@ extension Engine {
             return try heartbeat(run, token, holder: holder, &state)
         case .endRun(let end):
             return try endRun(end, &state)
+        case .answer(let answer):
+            return try self.answer(answer, by: by, &state)
         case .create, .cancel:
             preconditionFailure("create and cancel have paths of their own")
         }
@@ -157,6 +161,7 @@ extension Engine {
             body: JSONWriter.object {
                 $0.field("written", written.number)
                 $0.field("tail", tail.rawValue)
+                writeSettledRequests(of: write.run, state, to: &$0)
             })
     }
 
@@ -172,6 +177,7 @@ extension Engine {
                 $0.field("run", run.value)
                 $0.key("lease")
                 $0.object { $0.field("milliseconds", milliseconds) }
+                writeSettledRequests(of: run, state, to: &$0)
             })
     }
 

@@ -32,15 +32,16 @@ extension Engine {
             guard position <= tail else {
                 throw Refusal(.cursorAhead, "The session ends at \(tail).", numbers: ["tail": tail.rawValue])
             }
-            return tail
+            return Sight(of: state.machine, for: participant.clearance)
         } then: { [self] result in
             switch result {
             case .failure(let refusal): completion(.failure(refusal))
-            case .success(let tail):
+            case .success(let sight):
                 pool.run(for: session) { [self] in
+                    let limits = ReadLimit(records: limit * 2, bytes: 8 << 20)
                     completion(
-                        readEvents(of: session, after: position, limit: ReadLimit(records: limit * 2, bytes: 8 << 20))
-                            .map { EventPage(events: Array($0.prefix(limit)), tail: tail) })
+                        readEvents(of: session, after: position, limit: limits, sight)
+                            .map { EventPage(events: Array($0.prefix(limit)), tail: sight.tail) })
                 }
             }
         }

@@ -25,6 +25,20 @@ public struct Attachment: Sendable {
     public var snapshot: [UInt8]?
 }
 
+/// What a reader may see of what is stored.
+struct Sight: Sendable {
+    var restricted: RestrictedPieces
+    var clearance: Audience
+    /// Of what is behind this event it is not known yet for whom it is.
+    var tail: SequenceNumber
+
+    init(of machine: SessionMachine, for clearance: Audience) {
+        restricted = machine.restricted
+        tail = machine.tail
+        self.clearance = clearance
+    }
+}
+
 extension Engine {
     /// Registers a reader. From the completion on it pulls from `position`.
     public func attach(
@@ -36,12 +50,15 @@ extension Engine {
         } catch {
             return completion(.failure(error))
         }
+        subscription.setReader(participant)
         decide(on: subscription.session) { [self] (state) throws(Refusal) in
             let tail = state.machine.tail
             var attachment = Attachment(tail: tail, position: tail)
             switch start {
             case .tail: break
-            case .snapshot(let page): attachment.snapshot = try state.snapshot(page)
+            case .snapshot(var page):
+                page.clearance = subscription.clearance
+                attachment.snapshot = try state.snapshot(page)
             case .after(let position):
                 guard position <= tail else {
                     throw Refusal(
@@ -59,6 +76,7 @@ extension Engine {
     }
 
     public func detach(_ subscription: Subscription) {
+        leave(subscription)
         guard let live = directory.live(subscription.session) else { return }
         let wasThere = live.state.withLock { state in
             state.readers.remove(subscription)
@@ -84,6 +102,9 @@ extension Engine {
                 register(subscription, &state)
                 return .upToDate
             }
+            if !state.machine.restricted.isEmpty, subscription.clearance < .operators {
+                return pullFiltered(after: position, for: subscription.clearance, &state)
+            }
             if let slice = state.slice, slice.after == position, slice.last == state.durable { return .slice(slice) }
             guard
                 let events = state.window.events(
@@ -95,6 +116,22 @@ extension Engine {
         }
         metrics.deliveries.increment()
         return pulled ?? reattach(subscription)
+    }
+
+    /// The same for a reader who may not see all: such readers share their slices among themselves.
+    private func pullFiltered(
+        after position: SequenceNumber, for clearance: Audience, _ state: inout LiveSession.State
+    ) -> Pulled {
+        if let slice = state.filtered[clearance], slice.after == position, slice.last == state.durable {
+            return .slice(slice)
+        }
+        guard
+            let events = state.window.events(after: position, upTo: state.durable, bytes: configuration.sliceBytes)
+        else { return .stored }
+        let slice = makeSlice(
+            after: position, Delivery.withholding(events, by: state.machine.restricted, from: clearance))
+        state.filtered[clearance] = slice
+        return .slice(slice)
     }
 
     func makeSlice(after position: SequenceNumber, _ events: [Delivery]) -> EventSlice {
@@ -118,22 +155,36 @@ extension Engine {
         then completion: @escaping @Sendable (Result<EventSlice, Refusal>) -> Void
     ) {
         metrics.storedReads.increment()
-        pool.run(for: subscription.session) { [self] in
-            let result = readEvents(
-                of: subscription.session, after: position, limit: ReadLimit(bytes: configuration.sliceBytes)
-            )
-            .map { makeSlice(after: position, $0) }
+        readEvents(
+            of: subscription.session, after: position, limit: ReadLimit(bytes: configuration.sliceBytes),
+            for: subscription.clearance
+        ) { [self] result in
+            let result = result.map { makeSlice(after: position, $0) }
             deliver(to: subscription.mailbox) { completion(result) }
         }
     }
 
+    /// Reads what is stored as a reader of this clearance may see it, on a thread for that.
     func readEvents(
-        of session: SessionID, after position: SequenceNumber, limit: ReadLimit
+        of session: SessionID, after position: SequenceNumber, limit: ReadLimit, for clearance: Audience,
+        then completion: @escaping @Sendable (Result<[Delivery], Refusal>) -> Void
+    ) {
+        lookUp(session) { [self] result in
+            let sight = result.map { live in live.state.withLock { Sight(of: $0.machine, for: clearance) } }
+            pool.run(for: session) { [self] in
+                completion(sight.flatMap { readEvents(of: session, after: position, limit: limit, $0) })
+            }
+        }
+    }
+
+    func readEvents(
+        of session: SessionID, after position: SequenceNumber, limit: ReadLimit, _ sight: Sight
     ) -> Result<[Delivery], Refusal> {
         do throws(StoreError) {
             let records = try store.read(StreamID(session), after: position, limit: limit)
-            return .success(
-                records.lazy.filter { $0.kind == .event }.map { Delivery(sequence: $0.sequence, bytes: $0.payload) })
+            let events = records.lazy.filter { $0.kind == .event && $0.sequence <= sight.tail }
+                .map { Delivery(sequence: $0.sequence, bytes: $0.payload) }
+            return .success(Delivery.withholding(Array(events), by: sight.restricted, from: sight.clearance))
         } catch {
             return .failure(Refusal(error))
         }

@@ -17,6 +17,7 @@ public final class Engine: Sendable {
     let pool: BlockingPool
     let directory: Directory
     let desk: WorkDesk
+    let presence = PresenceDesk()
     let alarms = Alarms()
     let ticks = CommitTicks()
     /// Where timers run.
@@ -116,6 +117,10 @@ public final class Engine: Sendable {
         let idle = timers.scheduleRepeatedTask(initialDelay: .seconds(5), delay: .seconds(5)) { [weak self] _ in
             self?.tidy()
         }
-        repeated.withLock { $0 = [leases, idle] }
+        let pace = configuration.presenceTick
+        let presence = timers.scheduleRepeatedTask(initialDelay: pace, delay: pace) { [weak self] _ in
+            self?.tellPresence()
+        }
+        repeated.withLock { $0 = [leases, idle, presence] }
     }
 }

@@ -14,6 +14,8 @@ public struct EngineConfiguration: Sendable {
     public var idleMilliseconds: Int64 = 120_000
     /// How often leases are looked at.
     public var tick = TimeAmount.milliseconds(200)
+    /// How often it is looked at who is there.
+    public var presenceTick = TimeAmount.milliseconds(250)
     /// Threads that read from the store.
     public var readerThreads = 4
     public var maximumWorkWaiters = 10_000

@@ -3,8 +3,9 @@ import Synchronization
 public import ThroughlineCore
 
 /// A reader for tasks: for SSE, long-polls, exports and in-process agents.
-public final class EventReader: Sendable {
+public final class EventReader: PresenceWatcher {
     private let engine: Engine
+    private let unseen = Mutex<[UInt8]?>(nil)
     private let subscription: Subscription
     private let signal: SignalBox
 
@@ -21,7 +22,26 @@ public final class EventReader: Sendable {
         }.get()
     }
 
-    /// What follows a position. Waits for it, but no longer than `limit`; `nil` then, and when the task is cancelled.
+    /// The reader is somebody who is there. With `watching`, ``takePresence()`` has news of others.
+    public func arrive(watching: Bool) { engine.arrive(subscription, watcher: watching ? self : nil) }
+
+    public func presenceChanged(_ list: [UInt8]) {
+        unseen.withLock { $0 = list }
+        signal.raise()
+    }
+
+    public var hasPresence: Bool { unseen.withLock { $0 != nil } }
+
+    /// Who is there, if that has changed: a JSON array.
+    public func takePresence() -> [UInt8]? {
+        unseen.withLock { unseen in
+            defer { unseen = nil }
+            return unseen
+        }
+    }
+
+    /// What follows a position. Waits for it, but no longer than `limit`; `nil` then, when the task is cancelled, and when
+    /// there is news of who is there.
     public func next(after position: SequenceNumber, within limit: TimeAmount) async throws(Refusal) -> EventSlice? {
         let expiry = engine.timers.scheduleTask(in: limit) { [signal] in signal.expire() }
         defer { expiry.cancel() }
@@ -33,7 +53,7 @@ public final class EventReader: Sendable {
                 let slice = try await stored(after: position)
                 if slice.last > position { return slice }
             case .upToDate:
-                guard await signal.wait() else { return nil }
+                guard unseen.withLock({ $0 == nil }), await signal.wait() else { return nil }
             }
         }
     }
@@ -42,14 +62,11 @@ public final class EventReader: Sendable {
     public func page(
         after position: SequenceNumber, records: Int, bytes: Int = 1 << 20
     ) async throws(Refusal) -> [Delivery] {
-        let engine = engine
-        let session = subscription.session
-        return try await withCheckedContinuation { continuation in
-            engine.pool.run(for: session) {
-                continuation.resume(
-                    returning: engine.readEvents(
-                        of: session, after: position, limit: ReadLimit(records: records, bytes: bytes)))
-            }
+        try await withCheckedContinuation { continuation in
+            engine.readEvents(
+                of: subscription.session, after: position, limit: ReadLimit(records: records, bytes: bytes),
+                for: subscription.clearance
+            ) { continuation.resume(returning: $0) }
         }.get()
     }
 

@@ -39,6 +39,8 @@ final class LiveSession: Sendable {
         /// When this session is looked at next; see ``Alarms``.
         var alarm = Int64.max
         var slice: EventSlice?
+        /// The same for those who may not see all.
+        var filtered: [Audience: EventSlice] = [:]
         /// The last whole snapshot, for all who join before the next event.
         var snapshot: (tail: SequenceNumber, bytes: [UInt8])?
         var retirement: Retirement?
@@ -75,6 +77,7 @@ extension LiveSession.State {
         machine.forgetAll()
         window = EventWindow(after: durable)
         slice = nil
+        filtered = [:]
         snapshot = nil
     }
 
@@ -99,6 +102,8 @@ extension LiveSession.State {
 
     /// The state after the last event decided, as JSON.
     mutating func snapshot(_ page: SnapshotPage) throws(Refusal) -> [UInt8] {
+        var page = page
+        if machine.restricted.isEmpty { page.clearance = .operators }
         if page.isWhole, let snapshot, snapshot.tail == machine.tail { return snapshot.bytes }
         let bytes = try machine.snapshot(page)
         if page.isWhole, bytes.count >= LiveSession.keptSnapshotBytes { snapshot = (machine.tail, bytes) }

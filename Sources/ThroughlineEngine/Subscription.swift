@@ -9,6 +9,18 @@ public final class Subscription: Sendable {
     public let session: SessionID
     let mailbox: Mailbox
     let wake: @Sendable () -> Void
+    /// Who reads, as the attachment said.
+    private let reader = Mutex(Participant.anonymous)
+    /// The rank of the audience that the reader is in.
+    private let rank = Atomic(Audience.everyone.rank)
+
+    var clearance: Audience { Audience(rank: rank.load(ordering: .relaxed)) }
+    var participant: Participant { reader.withLock { $0 } }
+
+    func setReader(_ participant: Participant) {
+        reader.withLock { $0 = participant }
+        rank.store(participant.clearance.rank, ordering: .relaxed)
+    }
 
     /// - Parameter wake: Runs on the mailbox's loop after commits that brought something. Spurious calls are possible.
     public init(session: SessionID, mailbox: Mailbox, wake: @escaping @Sendable () -> Void) {

@@ -99,6 +99,8 @@ public struct ThroughlineServer: Sendable {
             sessions: SessionController(engine: engine, fields: fields),
             inputs: InputController(engine: engine, fields: fields),
             runs: RunController(engine: engine, fields: fields),
+            requests: RequestController(engine: engine, fields: fields),
+            presence: PresenceController(engine: engine, fields: fields),
             events: EventController(engine: engine, fields: fields, stopping: stopping),
             status: StatusController(engine: engine, storeMetrics: storeMetrics),
             backup: BackupController(source: configuration.backup, stopping: stopping),

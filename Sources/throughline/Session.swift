@@ -11,6 +11,6 @@ struct Session: AsyncParsableCommand {
             """,
         subcommands: [
             SessionList.self, SessionShow.self, SessionTail.self, SessionSend.self, SessionStop.self,
-            SessionExport.self, SessionErase.self,
+            SessionRequests.self, SessionAnswer.self, SessionExport.self, SessionErase.self,
         ])
 }

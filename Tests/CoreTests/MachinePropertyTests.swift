@@ -15,7 +15,7 @@ struct Drive {
 
     mutating func step() {
         scene.now += Int64(random.below(50)) - 5
-        let kind = random.below(12)
+        let kind = random.below(14)
         do {
             switch kind {
             case 0:
@@ -35,6 +35,8 @@ struct Drive {
                 if let input = states.randomElement(using: &random) {
                     try scene.machine.withdrawInput(input.id, by: scene.ada, at: scene.at)
                 }
+            case 11: try ask()
+            case 12: scene.machine.wake(at: scene.at)
             default:
                 if let run = some(runs), random.chance(4) { scene.machine.expireLease(of: RunID(run)!, at: scene.at) }
             }
@@ -72,6 +74,24 @@ struct Drive {
         if let input = scene.machine.allInputs.randomElement(using: &random) { targets.append(.input(input.id)) }
         if random.chance(10) { targets = [.all] }
         _ = try scene.cancel(name("c"), random.pick(targets), by: random.chance(2) ? scene.ada : scene.bob)
+    }
+
+    private mutating func ask() throws {
+        if let open = scene.machine.allRequests.filter({ $0.state == .open }).randomElement(using: &random),
+            random.chance(2)
+        {
+            let reply = AgentRequest.Reply(
+                id: ReplyID(name("a"))!, value: Array((random.chance(4) ? "1" : "true").utf8),
+                digest: open.opening.digest)
+            _ = try scene.machine.answer(open.id, reply, by: random.chance(2) ? scene.ada : scene.bob, at: scene.at)
+        } else if let run = some(runs) {
+            let opening = AgentRequest.Opening(
+                kind: .approval, prompt: "?", arguments: Array("\(random.below(3))".utf8),
+                deadline: Timestamp(milliseconds: 0), fallback: random.chance(2) ? Array("false".utf8) : nil)
+            let draft = RequestDraft(
+                id: AgentRequestID(name("q"))!, opening: opening, milliseconds: Int64(random.below(400)))
+            _ = try scene.write([.requestOpened(draft)], run: run)
+        }
     }
 
     private mutating func write() throws {
@@ -139,7 +159,7 @@ struct Drive {
             lastAt = event.at
             switch event.body {
             case .runEnded(let end): #expect(ended.insert(end.id).inserted, "seed \(seed): two ends of \(end.id)")
-            case .messageStarted(let id, let run?, _, _):
+            case .messageStarted(let id, let run?, _, _, _):
                 ofRun[id] = run
                 #expect(!ended.contains(run))
             case .partStarted(let id, let message, _):

@@ -28,7 +28,7 @@ struct Scene {
         case .inputAdded(let id, _, _), .inputUpdated(let id, _), .inputWithdrawn(let id, _): "\(event.body.type) \(id)"
         case .runStarted(let start): "run.started \(start.id) \(start.inputs.map(\.value).joined(separator: ","))"
         case .runEnded(let end): "run.ended \(end.id) \(end.reason)"
-        case .messageStarted(let id, _, _, _): "message.started \(id)"
+        case .messageStarted(let id, _, _, _, _): "message.started \(id)"
         case .messageEnded(let id, let status): "message.ended \(id) \(status)"
         case .partStarted(let id, _, _): "part.started \(id)"
         case .partAppended(let id, _, let offset, let text):
@@ -38,6 +38,9 @@ struct Scene {
         case .commandAccepted(let id): "command.accepted \(id)"
         case .commandRejected(let id, let reason): "command.rejected \(id) \(reason)"
         case .commandApplied(let id): "command.applied \(id)"
+        case .request(.opened(let id, _, _)), .request(.resolved(let id, _)), .request(.expired(let id, _)),
+            .request(.withdrawn(let id, _)):
+            "\(event.body.type) \(id)"
         default: "\(event.body.type)"
         }
     }

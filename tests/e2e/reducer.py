@@ -16,7 +16,7 @@ class ProtocolError(AssertionError):
 class State:
     def __init__(self, snapshot=None):
         self.seq, self.session = 0, {}
-        self.inputs, self.runs, self.messages, self.commands = {}, {}, {}, {}
+        self.inputs, self.runs, self.messages, self.commands, self.requests = {}, {}, {}, {}, {}
         self.parts = {}
         if snapshot:
             self.load(snapshot)
@@ -24,7 +24,7 @@ class State:
     def load(self, snapshot):
         snapshot = copy.deepcopy(snapshot)
         self.seq, self.session = snapshot["seq"], snapshot["session"]
-        for name in ("inputs", "runs", "messages", "commands"):
+        for name in ("inputs", "runs", "messages", "requests", "commands"):
             getattr(self, name).update((item["id"], item) for item in snapshot[name])
         for message in self.messages.values():
             for part in message["parts"]:
@@ -32,8 +32,8 @@ class State:
                 self.parts[part["id"]] = part
 
     def snapshot(self):
-        state = {"seq": self.seq, "session": self.session, "requests": [], "baton": None}
-        for name in ("inputs", "runs", "messages", "commands"):
+        state = {"seq": self.seq, "session": self.session, "baton": None}
+        for name in ("inputs", "runs", "messages", "requests", "commands"):
             state[name] = list(getattr(self, name).values())
         state = copy.deepcopy(state)
         for message in state["messages"]:
@@ -49,6 +49,9 @@ class State:
         getattr(self, "on_" + event["type"].replace(".", "_"))(event)
 
     # One method per type of event.
+
+    def on_withheld(self, event):
+        """Not for this reader."""
 
     def on_session_created(self, event):
         self.session = {**event["session"], "created": event["at"], "updated": event["at"]}
@@ -128,6 +131,28 @@ class State:
 
     on_command_rejected = on_command_applied = on_command_accepted
 
+    def on_request_opened(self, event):
+        request = event["request"]
+        if request["id"] not in self.requests:
+            return self.add(self.requests, event, request, state="open")
+        known = self.requests[request["id"]]
+        if known["state"] != "open":
+            raise ProtocolError(f"request {request['id']} opened after its end")
+        kept = {key: known[key] for key in ("seq", "at", "by", "state")}
+        self.requests[request["id"]] = {**copy.deepcopy(request), **kept}
+
+    def on_request_resolved(self, event):
+        request = self.find(self.requests, event["request"]["id"])
+        if request["state"] != "open":
+            raise ProtocolError(f"request {request['id']} ended twice")
+        request["state"] = event["type"].removeprefix("request.")
+        if "answer" in event["request"]:
+            request["answer"] = {**event["request"]["answer"], "by": event["by"], "at": event["at"]}
+        if "reason" in event["request"]:
+            request["reason"] = event["request"]["reason"]
+
+    on_request_expired = on_request_withdrawn = on_request_resolved
+
     def add(self, items, event, item, with_by=True, **more):
         if item["id"] in items:
             raise ProtocolError(f"{event['type']} twice for {item['id']}")
@@ -149,7 +174,7 @@ def replay(events, upto=None):
 
 
 def comparable(snapshot):
-    """A snapshot without what events do not fix: absent and null are the same, `updated` is a listing's affair."""
+    """A snapshot without what events do not fix: absent and null are the same, `updated` is a listing's affair, `reads` are notes."""
     def clean(value):
         if isinstance(value, dict):
             return {key: clean(item) for key, item in value.items() if item is not None}
@@ -157,6 +182,7 @@ def comparable(snapshot):
 
     snapshot = clean(snapshot)
     snapshot["session"].pop("updated", None)
+    snapshot.pop("reads", None)
     return snapshot
 
 

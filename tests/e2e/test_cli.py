@@ -35,7 +35,7 @@ def conversation(api, session="s"):
 
 
 @pytest.mark.parametrize("command", ["serve", "session", *(f"session {leaf}" for leaf in (
-    "list", "show", "tail", "send", "stop", "export", "erase"))])
+    "list", "show", "tail", "send", "stop", "requests", "answer", "export", "erase"))])
 def test_every_command_has_help_with_examples(command):
     done = throughline(*command.split(), "--help")
     assert done.returncode == 0 and "USAGE" in done.stdout.upper()

@@ -14,6 +14,13 @@ public struct JSONWriter: Sendable {
         return writer.bytes
     }
 
+    /// The bytes of one value.
+    public static func value(_ body: (inout JSONWriter) -> Void) -> [UInt8] {
+        var writer = JSONWriter()
+        body(&writer)
+        return writer.bytes
+    }
+
     public mutating func object(_ body: (inout JSONWriter) -> Void) {
         open(UInt8(ascii: "{"))
         body(&self)

@@ -38,6 +38,8 @@ public enum PartTag: Sendable {}
 public enum CommandTag: Sendable {}
 public enum WorkTag: Sendable {}
 public enum AgentTag: Sendable {}
+public enum AgentRequestTag: Sendable {}
+public enum ReplyTag: Sendable {}
 
 public typealias SessionID = Identifier<SessionTag>
 public typealias InputID = Identifier<InputTag>
@@ -45,6 +47,9 @@ public typealias RunID = Identifier<RunTag>
 public typealias MessageID = Identifier<MessageTag>
 public typealias PartID = Identifier<PartTag>
 public typealias CommandID = Identifier<CommandTag>
+public typealias AgentRequestID = Identifier<AgentRequestTag>
+/// Names an answer to a request, so that a retry of it is known.
+public typealias ReplyID = Identifier<ReplyTag>
 /// Names a request for work, so that a retry of it gets the same run.
 public typealias WorkID = Identifier<WorkTag>
 /// The name under which an agent takes work.

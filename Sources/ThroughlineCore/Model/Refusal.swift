@@ -4,11 +4,16 @@ public struct Refusal: Error, Hashable, Sendable {
     public var detail: String
     /// Numbers that the code adds to the answer, for example `expected` of `write_gap`.
     public var numbers: [String: UInt64]
+    /// JSON that the code adds to the answer, for example the `request` of `request_resolved`.
+    public var members: [String: [UInt8]]
 
-    public init(_ code: Code, _ detail: String, numbers: [String: UInt64] = [:]) {
+    public init(
+        _ code: Code, _ detail: String, numbers: [String: UInt64] = [:], members: [String: [UInt8]] = [:]
+    ) {
         self.code = code
         self.detail = detail
         self.numbers = numbers
+        self.members = members
     }
 
     /// The stable codes, each with its HTTP status in ``status``. A code is never renamed.
@@ -26,6 +31,7 @@ public struct Refusal: Error, Hashable, Sendable {
         case cursorInvalid = "cursor_invalid"
         case headerInvalid = "header_invalid"
         case verbUnsupported = "verb_unsupported"
+        case answerInvalid = "answer_invalid"
         case keyMissing = "key_missing"
         case keyInvalid = "key_invalid"
         case originRefused = "origin_refused"
@@ -37,6 +43,7 @@ public struct Refusal: Error, Hashable, Sendable {
         case runNotFound = "run_not_found"
         case messageNotFound = "message_not_found"
         case partNotFound = "part_not_found"
+        case requestNotFound = "request_not_found"
         case routeNotFound = "route_not_found"
         case methodNotAllowed = "method_not_allowed"
         case formatUnavailable = "format_unavailable"
@@ -56,6 +63,10 @@ public struct Refusal: Error, Hashable, Sendable {
         case messageEnded = "message_ended"
         case partEnded = "part_ended"
         case cursorAhead = "cursor_ahead"
+        case requestResolved = "request_resolved"
+        case requestExpired = "request_expired"
+        case requestWithdrawn = "request_withdrawn"
+        case requestChanged = "request_changed"
         case sessionErased = "session_erased"
         case tooLarge = "too_large"
         case mediaTypeUnsupported = "media_type_unsupported"
@@ -72,16 +83,20 @@ public struct Refusal: Error, Hashable, Sendable {
         public var status: Int {
             switch self {
             case .jsonInvalid, .utf8Invalid, .surrogateLone, .jsonTooDeep, .fieldMissing, .fieldInvalid, .idInvalid,
-                .eventInvalid, .eventUnsupported, .operationUnknown, .cursorInvalid, .headerInvalid, .verbUnsupported:
+                .eventInvalid, .eventUnsupported, .operationUnknown, .cursorInvalid, .headerInvalid, .verbUnsupported,
+                .answerInvalid:
                 400
             case .keyMissing, .keyInvalid: 401
             case .originRefused, .hostRefused, .roleRefused, .notAllowed: 403
-            case .sessionNotFound, .inputNotFound, .runNotFound, .messageNotFound, .partNotFound, .routeNotFound: 404
+            case .sessionNotFound, .inputNotFound, .runNotFound, .messageNotFound, .partNotFound, .requestNotFound,
+                .routeNotFound:
+                404
             case .methodNotAllowed: 405
             case .formatUnavailable: 406
             case .requestTimeout: 408
             case .sessionExists, .sessionClosed, .inputClaimed, .inputNotQueued, .runExists, .runFenced, .runCancelled,
-                .runEnded, .writeGap, .offsetGap, .offsetConflict, .idTaken, .messageEnded, .partEnded, .cursorAhead:
+                .runEnded, .writeGap, .offsetGap, .offsetConflict, .idTaken, .messageEnded, .partEnded, .cursorAhead,
+                .requestResolved, .requestExpired, .requestWithdrawn, .requestChanged:
                 409
             case .sessionErased: 410
             case .tooLarge: 413
@@ -111,6 +126,10 @@ public struct Refusal: Error, Hashable, Sendable {
             for (name, number) in numbers.sorted(by: { $0.key < $1.key }) {
                 $0.key(name)
                 $0.integer(number)
+            }
+            for (name, json) in members.sorted(by: { $0.key < $1.key }) {
+                $0.key(name)
+                $0.raw(json)
             }
         }
     }

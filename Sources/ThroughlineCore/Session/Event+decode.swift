@@ -21,6 +21,7 @@ extension EventBody {
             case "message": EventBody.message(type: type, value)
             case "part": EventBody.part(type: type, value)
             case "command": EventBody.command(type: type, value)
+            case "request": RequestEvent(type: type, stored: value).map { .request($0) }
             default: nil
             }
         guard let body else { return nil }
@@ -76,7 +77,9 @@ extension EventBody {
         switch type {
         case "message.started":
             guard let role = message["role"]?.string.flatMap(MessageRole.init) else { return nil }
-            return .messageStarted(id: id, run: message.id("run"), role: role, parent: message.id("parent"))
+            return .messageStarted(
+                id: id, run: message.id("run"), role: role, parent: message.id("parent"),
+                audience: Audience(stored: message["audience"]))
         case "message.ended":
             return message.status.map { .messageEnded(id: id, status: $0) }
         default: return nil
@@ -136,7 +139,8 @@ extension PartHead {
         guard let kind = value["kind"]?.string.flatMap(PartKind.init) else { return nil }
         self.init(
             kind: kind, name: value["name"]?.string, call: value["call"]?.string,
-            mediaType: value["mediaType"]?.string, url: value["url"]?.string, title: value["title"]?.string)
+            mediaType: value["mediaType"]?.string, url: value["url"]?.string, title: value["title"]?.string,
+            audience: Audience(stored: value["audience"]))
     }
 }
 

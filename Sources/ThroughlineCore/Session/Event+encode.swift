@@ -38,6 +38,8 @@ extension EventBody {
             writePart(to: &writer)
         case .commandRequested, .commandAccepted, .commandRejected, .commandApplied:
             writeCommand(to: &writer)
+        case .request(let event):
+            event.writeMembers(to: &writer)
         }
     }
 
@@ -68,12 +70,13 @@ extension EventBody {
     private func writeMessage(to writer: inout JSONWriter) {
         writer.key("message")
         switch self {
-        case .messageStarted(let id, let run, let role, let parent):
+        case .messageStarted(let id, let run, let role, let parent, let audience):
             writer.object {
                 $0.field("id", id.value)
                 $0.field("run", run?.value)
                 $0.field("role", role.rawValue)
                 $0.field("parent", parent?.value)
+                audience.writeMember(to: &$0)
             }
         case .messageEnded(let id, let status):
             writer.object {
@@ -153,7 +156,16 @@ extension PartHead {
         writer.field("mediaType", mediaType)
         writer.field("url", url)
         writer.field("title", title)
+        audience.writeMember(to: &writer)
     }
+}
+
+extension Audience {
+    func writeMember(to writer: inout JSONWriter) {
+        if self != .everyone { writer.field("audience", rawValue) }
+    }
+
+    init(stored value: JSONValue?) { self = value?.string.flatMap(Audience.init) ?? .everyone }
 }
 
 extension InputPart {

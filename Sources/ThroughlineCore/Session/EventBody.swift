@@ -8,7 +8,8 @@ public enum EventBody: Hashable, Sendable {
     case inputWithdrawn(id: InputID, command: CommandID?)
     case runStarted(RunStart)
     case runEnded(RunEnd)
-    case messageStarted(id: MessageID, run: RunID?, role: MessageRole, parent: MessageID?)
+    case messageStarted(
+        id: MessageID, run: RunID?, role: MessageRole, parent: MessageID?, audience: Audience = .everyone)
     case messageEnded(id: MessageID, status: PieceStatus)
     case partStarted(id: PartID, message: MessageID, head: PartHead)
     case partAppended(id: PartID, run: RunID?, offset: Int, text: [UInt8])
@@ -17,6 +18,7 @@ public enum EventBody: Hashable, Sendable {
     case commandAccepted(id: CommandID)
     case commandRejected(id: CommandID, reason: String)
     case commandApplied(id: CommandID)
+    indirect case request(RequestEvent)
 
     public struct RunStart: Hashable, Sendable {
         public var id: RunID
@@ -56,6 +58,7 @@ public enum EventBody: Hashable, Sendable {
         case .commandAccepted: "command.accepted"
         case .commandRejected: "command.rejected"
         case .commandApplied: "command.applied"
+        case .request(let event): event.type
         }
     }
 }

@@ -41,10 +41,11 @@ public struct PartHead: Hashable, Sendable {
     public var mediaType: String?
     public var url: String?
     public var title: String?
+    public var audience: Audience
 
     public init(
         kind: PartKind, name: String? = nil, call: String? = nil, mediaType: String? = nil, url: String? = nil,
-        title: String? = nil
+        title: String? = nil, audience: Audience = .everyone
     ) {
         self.kind = kind
         self.name = name
@@ -52,6 +53,7 @@ public struct PartHead: Hashable, Sendable {
         self.mediaType = mediaType
         self.url = url
         self.title = title
+        self.audience = audience
     }
 }
 
@@ -145,6 +147,7 @@ public struct Message: Hashable, Sendable {
     public var run: RunID?
     public var role: MessageRole
     public var parent: MessageID?
+    public var audience = Audience.everyone
     public var status = PieceStatus.streaming
     public var parts: [Part] = []
 }

@@ -10,15 +10,19 @@ public struct Note: Hashable, Sendable {
     public var work: WorkID?
     /// One frame of the run's output in its caller's own format.
     public var frame: [UInt8]?
+    /// How far somebody has read.
+    public var read: ReadMark?
 
     public init(
-        run: RunID? = nil, write: UInt64? = nil, token: String? = nil, work: WorkID? = nil, frame: [UInt8]? = nil
+        run: RunID? = nil, write: UInt64? = nil, token: String? = nil, work: WorkID? = nil, frame: [UInt8]? = nil,
+        read: ReadMark? = nil
     ) {
         self.run = run
         self.write = write
         self.token = token
         self.work = work
         self.frame = frame
+        self.read = read
     }
 
     public var encoded: [UInt8] {
@@ -31,6 +35,10 @@ public struct Note: Hashable, Sendable {
                 $0.key("frame")
                 $0.string(frame)
             }
+            if let read {
+                $0.key("read")
+                read.write(to: &$0)
+            }
         }
     }
 
@@ -40,6 +48,6 @@ public struct Note: Hashable, Sendable {
         self.init(
             run: value.id("run"), write: value["write"]?.integer.flatMap(UInt64.init(exactly:)),
             token: value["token"]?.string,
-            work: value.id("work"), frame: value["frame"]?.textBytes)
+            work: value.id("work"), frame: value["frame"]?.textBytes, read: ReadMark(stored: value["read"]))
     }
 }

@@ -21,6 +21,19 @@ public struct SessionLimits: Sendable {
     /// How many ended runs of a session are remembered by the work id that started them.
     public var rememberedWork = 32
     public var listedParticipants = 32
+    /// Participants and devices whose read marks are kept.
+    public var readMarks = 256
+    public var openRequests = 256
+    public var requestPrompt = 8 << 10
+    /// Arguments, default and answer of a request, each.
+    public var requestValue = 64 << 10
+    public var requestSchema = 16 << 10
+    public var requestChoices = 64
+    public var requestNote = 4 << 10
+    public var requestParticipants = 32
+    /// How long a request may wait for its answer; none waits for ever.
+    public var requestMilliseconds: ClosedRange<Int64> = 1_000...604_800_000
+    public var defaultRequestMilliseconds: Int64 = 86_400_000
 
     public init() {}
 }

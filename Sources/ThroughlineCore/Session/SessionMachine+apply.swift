@@ -23,10 +23,13 @@ extension SessionMachine {
             applyPart(event.body)
         case .commandRequested, .commandAccepted, .commandRejected, .commandApplied:
             applyCommand(event)
+        case .request(let change):
+            apply(change, event)
         }
     }
 
     mutating func apply(_ note: Note) {
+        if let read = note.read { apply(read) }
         guard let run = note.run, let index = runs.index(of: run) else { return }
         if let write = note.write { runs[index].written = write }
         if let token = note.token { runs[index].token = token }
@@ -102,12 +105,13 @@ extension SessionMachine {
 
     private mutating func applyMessage(_ event: Event) {
         switch event.body {
-        case .messageStarted(let id, let run, let role, let parent):
+        case .messageStarted(let id, let run, let role, let parent, let audience):
             messages.append(
                 Message(
                     id: id, sequence: event.sequence, at: event.at, by: event.by ?? .server, run: run, role: role,
-                    parent: parent),
+                    parent: parent, audience: audience),
                 id: id)
+            restricted.set(audience, of: id)
             if let run { runs[place(of: run)].openMessages.append(id) }
         case .messageEnded(let id, let status):
             let index = place(of: id)
@@ -124,6 +128,7 @@ extension SessionMachine {
             let index = place(of: message)
             parts[id] = PartPlace(message: index, part: messages[index].parts.count)
             messages[index].parts.append(Part(id: id, head: head))
+            restricted.set(head.audience, of: id, in: message)
         case .partAppended(let id, _, _, let text):
             let place = place(of: id)
             messages[place.message].parts[place.part].text.append(contentsOf: text)

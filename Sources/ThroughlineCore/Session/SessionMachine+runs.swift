@@ -112,6 +112,7 @@ extension SessionMachine {
             case .failed, .lost, .active: .interrupted
             }
         for message in runs[run.id]?.openMessages ?? [] { finish(message, as: status, by: by, at: at) }
+        withdrawRequests(of: run.id, as: reason, at: at)
         let end = EventBody.RunEnd(id: run.id, reason: reason, usage: usage, error: error, command: command)
         emit(.runEnded(end), by: by, at: at)
     }

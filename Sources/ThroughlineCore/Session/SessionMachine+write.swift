@@ -57,6 +57,7 @@ extension SessionMachine {
         case partStarted(PartID)
         case partAppended(PartID, length: Int)
         case partEnded(PartID)
+        indirect case requestOpened(AgentRequestID, previous: AgentRequest?)
     }
 
     private mutating func write(
@@ -64,9 +65,10 @@ extension SessionMachine {
     ) throws(Refusal) {
         let agent = Participant.agent(run.agent)
         switch event {
-        case .messageStarted(let id, let role, let parent):
+        case .messageStarted(let id, let role, let parent, let audience):
             try checkMessage(id, parent: parent, of: run)
-            emit(.messageStarted(id: id, run: run.id, role: role, parent: parent), by: agent, at: at)
+            emit(
+                .messageStarted(id: id, run: run.id, role: role, parent: parent, audience: audience), by: agent, at: at)
             undo.append(.messageStarted(id))
         case .messageEnded(let id, let status):
             let message = try openMessage(id, of: run)
@@ -86,6 +88,9 @@ extension SessionMachine {
             _ = try openPart(id, of: run)
             emit(.partEnded(id: id, status: status), by: agent, at: at)
             undo.append(.partEnded(id))
+        case .requestOpened(let draft):
+            let previous = requests[draft.id]
+            if try open(draft, of: run, at: at) { undo.append(.requestOpened(draft.id, previous: previous)) }
         }
     }
 
@@ -156,12 +161,14 @@ extension SessionMachine {
         switch step {
         case .messageStarted(let id):
             messages.removeLast(id: id)
+            restricted.remove(message: id)
             if let index = runs.index(of: run) { runs[index].openMessages.removeAll { $0 == id } }
         case .messageEnded(let id):
             if let index = messages.index(of: id) { messages[index].status = .streaming }
             if let index = runs.index(of: run) { runs[index].openMessages.append(id) }
         case .partStarted(let id):
             if let place = parts.removeValue(forKey: id) { messages[place.message].parts.removeLast() }
+            restricted.remove(part: id)
         case .partAppended(let id, let length):
             if let place = parts[id] {
                 let text = messages[place.message].parts[place.part].text
@@ -169,6 +176,8 @@ extension SessionMachine {
             }
         case .partEnded(let id):
             if let place = parts[id] { messages[place.message].parts[place.part].status = .streaming }
+        case .requestOpened(let id, let previous):
+            revertRequest(id, to: previous)
         }
     }
 }

@@ -18,12 +18,18 @@ public struct SessionMachine: Sendable {
     var runs = Table<RunTag, Run>()
     var messages = Table<MessageTag, Message>()
     var commands = Table<CommandTag, Command>()
+    var requests = Table<AgentRequestTag, AgentRequest>()
     var parts: [PartID: PartPlace] = [:]
+    /// What is not for everyone.
+    public internal(set) var restricted = RestrictedPieces()
     var queuedInputs: [InputID] = []
     var activeRuns: [RunID] = []
+    var openRequests: [AgentRequestID] = []
     var participants: [String] = []
     var works: [(work: WorkID, run: RunID)] = []
     var timers = SessionTimers()
+    /// How far everybody has read, who marked last at the end.
+    var readMarks: [ReadMark] = []
     /// How many records without a number stand behind the last event.
     var notesAtTail = 0
     private var emitted: [LogRecord] = []

@@ -4,6 +4,8 @@ enum SessionTimer: Hashable, Sendable {
     case command(CommandID)
     /// A run that was lost is offered to another agent.
     case handOn(RunID)
+    /// A request that nobody answered expires.
+    case request(AgentRequestID)
 }
 
 /// What a session has to do by itself, and when. Events set and clear it, so that it is the same after every replay.
@@ -40,6 +42,7 @@ extension SessionTimer {
         switch self {
         case .command(let id): "command \(id.value)"
         case .handOn(let id): "hand-on \(id.value)"
+        case .request(let id): "request \(id.value)"
         }
     }
 }
@@ -53,6 +56,7 @@ extension SessionMachine {
         for timer in timers.takeDue(at) {
             switch timer {
             case .command, .handOn: break  // Slices A and C.
+            case .request(let id): expire(id, at: at)
             }
         }
     }
@@ -68,6 +72,9 @@ extension SessionTimers: StateCodable {
             case .handOn(let id):
                 writer.number(2)
                 writer.text(id.value)
+            case .request(let id):
+                writer.number(3)
+                writer.text(id.value)
             }
             writer.time(entry.value)
         }
@@ -79,6 +86,7 @@ extension SessionTimers: StateCodable {
                 switch try reader.integer() {
                 case 1: .command(try reader.id())
                 case 2: .handOn(try reader.id())
+                case 3: .request(try reader.id())
                 default: throw StateError()
                 }
             return (timer, try reader.time())

@@ -4,14 +4,17 @@ public struct SnapshotPage: Sendable {
     public var messages: Int?
     /// Only those before this one.
     public var before: MessageID?
+    /// Without what is for a narrower audience than this.
+    public var clearance: Audience
 
-    public init(messages: Int? = nil, before: MessageID? = nil) {
+    public init(messages: Int? = nil, before: MessageID? = nil, clearance: Audience = .operators) {
         self.messages = messages
         self.before = before
+        self.clearance = clearance
     }
 
     /// Whether all messages are shown.
-    public var isWhole: Bool { messages == nil && before == nil }
+    public var isWhole: Bool { messages == nil && before == nil && clearance == .operators }
 }
 
 extension SessionMachine {
@@ -35,25 +38,38 @@ extension SessionMachine {
                 $0.boolean(true)
             }
             $0.key("requests")
-            $0.array([] as [Int]) { $0.integer($1) }
+            $0.array(requests.items) { $1.write(to: &$0) }
             $0.key("commands")
             $0.array(commands.items) { $1.write(to: &$0) }
             $0.key("baton")
             $0.null()
+            $0.key("reads")
+            $0.array(readMarks) { $1.write(to: &$0) }
         }
         return writer.bytes
     }
 
     private func select(_ page: SnapshotPage) throws(Refusal) -> (ArraySlice<Message>, hasMore: Bool) {
+        let messages = messages(for: page.clearance)
         var end = messages.count
         if let before = page.before {
-            guard let index = messages.index(of: before) else {
+            guard let index = messages.firstIndex(where: { $0.id == before }) else {
                 throw Refusal(.messageNotFound, "There is no message \(before).")
             }
             end = index
         }
         let start = page.messages.map { max(0, end - $0) } ?? 0
-        return (messages.items[start..<end], start > 0)
+        return (messages[start..<end], start > 0)
+    }
+
+    /// The messages that an audience may see, without the parts that it may not.
+    public func messages(for clearance: Audience) -> [Message] {
+        guard !restricted.isEmpty, clearance < .operators else { return messages.items }
+        return messages.items.filter { $0.audience <= clearance }.map { message in
+            var message = message
+            message.parts.removeAll { $0.head.audience > clearance }
+            return message
+        }
     }
 
     public func writeSession(to writer: inout JSONWriter) {
@@ -116,6 +132,7 @@ extension Message {
             $0.field("run", run?.value)
             $0.field("role", role.rawValue)
             $0.field("parent", parent?.value)
+            audience.writeMember(to: &$0)
             $0.field("status", status.rawValue)
             $0.key("parts")
             $0.array(parts) { writer, part in

@@ -21,6 +21,7 @@ extension OperationDecoder {
         case "part.ended":
             let part = try member(value, "part")
             return .partEnded(id: try requiredID(part, "id"), status: try status(part))
+        case "request.opened": return try requestOpened(member(value, "request"))
         case "message.started": return try messageStarted(member(value, "message"))
         case "message.ended":
             let message = try member(value, "message")
@@ -28,7 +29,8 @@ extension OperationDecoder {
         default:
             throw Refusal(
                 .eventUnsupported,
-                "An agent writes message.started, message.ended, part.started, part.appended and part.ended.")
+                "An agent writes message.started, message.ended, part.started, part.appended, part.ended and request.opened."
+            )
         }
     }
 
@@ -67,7 +69,8 @@ extension OperationDecoder {
             role = known
         }
         return .messageStarted(
-            id: try requiredID(message, "id"), role: role, parent: try optionalID(message, "parent"))
+            id: try requiredID(message, "id"), role: role, parent: try optionalID(message, "parent"),
+            audience: try audience(message))
     }
 
     private func status(_ value: JSONValue) throws(Refusal) -> PieceStatus {

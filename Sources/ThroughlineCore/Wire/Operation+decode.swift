@@ -134,7 +134,7 @@ public struct OperationDecoder: Sendable {
         return value
     }
 
-    private func text(_ body: JSONValue, _ name: StaticString, maximum: Int) throws(Refusal) -> String? {
+    func text(_ body: JSONValue, _ name: StaticString, maximum: Int) throws(Refusal) -> String? {
         guard let value = body[name], !value.isNull else { return nil }
         guard let text = value.string else { throw invalid(name.description, "is a string") }
         guard text.utf8.count <= maximum else { throw Refusal(.tooLarge, "\(name) is at most \(maximum) bytes.") }
@@ -175,6 +175,9 @@ public struct OperationDecoder: Sendable {
         var parts: [InputPart] = []
         var total = 0
         for element in given.elements {
+            guard element["audience"] == nil else {
+                throw invalid("audience", "is of messages and their parts; an input is for everyone")
+            }
             let part = InputPart(head: try head(element), text: element["text"]?.textBytes ?? [])
             total += part.text.count
             parts.append(part)
@@ -187,9 +190,6 @@ public struct OperationDecoder: Sendable {
 
     func head(_ value: JSONValue) throws(Refusal) -> PartHead {
         guard value.kind == .object else { throw invalid("part", "is an object") }
-        guard value["audience"] == nil else {
-            throw invalid("audience", "is not supported yet: every part is for everyone")
-        }
         guard let kind = value["kind"]?.string else { throw missing("kind") }
         guard let partKind = PartKind(rawValue: kind) else {
             throw invalid("kind", "is one of " + PartKind.allCases.map(\.rawValue).joined(separator: ", "))
@@ -200,6 +200,14 @@ public struct OperationDecoder: Sendable {
             call: try text(value, "call", maximum: limits.attribute),
             mediaType: try text(value, "mediaType", maximum: limits.attribute),
             url: try text(value, "url", maximum: limits.attribute),
-            title: try text(value, "title", maximum: limits.attribute))
+            title: try text(value, "title", maximum: limits.attribute), audience: try audience(value))
+    }
+
+    func audience(_ value: JSONValue) throws(Refusal) -> Audience {
+        guard let given = value["audience"], !given.isNull else { return .everyone }
+        guard let audience = given.string.flatMap(Audience.init) else {
+            throw invalid("audience", "is one of " + Audience.allCases.map(\.rawValue).joined(separator: ", "))
+        }
+        return audience
     }
 }

@@ -10,6 +10,7 @@ public enum Operation: Sendable {
     case write(Write)
     case heartbeat(run: RunID, token: String)
     case endRun(EndRun)
+    case answer(RequestAnswer)
 
     public struct StartRun: Sendable {
         public var id: RunID?
@@ -46,6 +47,25 @@ public enum Operation: Sendable {
             self.number = number
             self.events = events
             self.frame = frame
+        }
+    }
+
+    public struct RequestAnswer: Sendable {
+        public var request: AgentRequestID
+        public var id: ReplyID?
+        /// Compact JSON.
+        public var value: [UInt8]
+        public var digest: String?
+        public var note: String?
+
+        public init(
+            request: AgentRequestID, id: ReplyID?, value: [UInt8], digest: String? = nil, note: String? = nil
+        ) {
+            self.request = request
+            self.id = id
+            self.value = value
+            self.digest = digest
+            self.note = note
         }
     }
 

@@ -52,6 +52,7 @@ struct EventController: Sendable {
             let reader = EventReader(engine, session: session)
             defer { reader.detach() }
             _ = try await reader.attach(from: .after(after), by: participant)
+            reader.arrive(watching: false)
             await stopping.whileRunning {
                 _ = try? await reader.next(after: after, within: .seconds(Int64(wait)))
             }
@@ -65,6 +66,14 @@ struct EventController: Sendable {
         case nil: return false
         case "long-poll": return true
         default: throw Refusal(.fieldInvalid, "live is long-poll, or stream with NDJSON.")
+        }
+    }
+
+    private func isWatching(_ request: Request) throws -> Bool {
+        switch request.uri.queryParameters["presence"] {
+        case nil, "false": return false
+        case "true": return true
+        default: throw Refusal(.fieldInvalid, "presence is true or false.")
         }
     }
 
@@ -83,7 +92,9 @@ struct EventController: Sendable {
     ) async throws -> Response {
         let start = try start(request)
         let reader = EventReader(engine, session: session)
+        let watching = try isWatching(request)
         let attachment = try await reader.attach(from: start, by: participant)
+        if isLive { reader.arrive(watching: watching && form == .serverSentEvents) }
         let stream = EventStream(
             reader: reader, attachment: attachment, form: form, isLive: isLive, keepAlive: fields.limits.keepAlive,
             stopping: stopping)

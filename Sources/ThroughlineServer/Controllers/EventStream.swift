@@ -38,6 +38,7 @@ struct EventStream: Sendable {
         if let snapshot = attachment.snapshot { try await writer.write(encode(snapshot: snapshot)) }
         var position = attachment.position
         while !Task.isCancelled {
+            if form == .serverSentEvents, let list = reader.takePresence() { try await writer.write(encode(list)) }
             if !isLive {
                 let page = try await reader.page(after: position, records: 5_000)
                 guard let last = page.last else { return }
@@ -54,7 +55,7 @@ struct EventStream: Sendable {
                 if let slice = next {
                     try await writer.write(encode(slice))
                     position = slice.last
-                } else if form == .serverSentEvents {
+                } else if form == .serverSentEvents, !reader.hasPresence {
                     try await writer.write(ByteBuffer(string: ": keep-alive\n\n"))
                 }
             } catch let refusal as Refusal {
@@ -94,6 +95,13 @@ struct EventStream: Sendable {
             buffer.writeBytes(JSONWriter.object { $0.field("snapshot", raw: snapshot) })
             buffer.writeString("\n")
         }
+        return buffer
+    }
+
+    private func encode(_ presence: [UInt8]) -> ByteBuffer {
+        var buffer = ByteBuffer(string: "event: presence\ndata: ")
+        buffer.writeBytes(presence)
+        buffer.writeString("\n\n")
         return buffer
     }
 

@@ -7,6 +7,8 @@ struct Routes: Sendable {
     let sessions: SessionController
     let inputs: InputController
     let runs: RunController
+    let requests: RequestController
+    let presence: PresenceController
     let events: EventController
     let status: StatusController
     let backup: BackupController
@@ -32,6 +34,13 @@ struct Routes: Sendable {
         router.patch("/v1/sessions/{session}/inputs/{input}", use: inputs.update)
         router.delete("/v1/sessions/{session}/inputs/{input}", use: inputs.withdraw)
         router.post("/v1/sessions/{session}/commands", use: inputs.command)
+
+        router.get("/v1/sessions/{session}/requests/{request}", use: requests.show)
+        router.post("/v1/sessions/{session}/requests/{request}/answer", use: requests.answer)
+
+        router.get("/v1/sessions/{session}/presence", use: presence.show)
+        router.post("/v1/sessions/{session}/presence", use: presence.say)
+        router.post("/v1/sessions/{session}/read", use: presence.read)
 
         router.post("/v1/work", use: runs.work)
         router.post("/v1/sessions/{session}/runs", use: runs.start)

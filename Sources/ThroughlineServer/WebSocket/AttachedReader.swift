@@ -14,8 +14,12 @@ final class AttachedReader: @unchecked Sendable {
     private var position = SequenceNumber.zero
     private var isReading = false
     private var isAttached = false
+    private let isWatching: Bool
+    /// Who is there, and not sent yet.
+    private var unseen: [UInt8]?
 
-    init(_ session: SessionID, on connection: WebSocketConnection) {
+    init(_ session: SessionID, on connection: WebSocketConnection, isWatching: Bool) {
+        self.isWatching = isWatching
         self.session = session
         self.connection = connection
         mailbox = connection.mailbox
@@ -39,6 +43,7 @@ final class AttachedReader: @unchecked Sendable {
     func begin(at position: SequenceNumber) {
         self.position = position
         isAttached = true
+        if let subscription { engine.arrive(subscription, watcher: isWatching ? self : nil) }
         pull()
     }
 
@@ -56,6 +61,7 @@ final class AttachedReader: @unchecked Sendable {
     /// Writes what there is, as long as the socket takes it.
     func pull() {
         guard isAttached, !isReading, let subscription, let output = connection?.output else { return }
+        sendPresence(to: output)
         while output.isWritable {
             switch engine.pull(subscription, after: position) {
             case .slice(let slice): write(slice, to: output)
@@ -87,6 +93,15 @@ final class AttachedReader: @unchecked Sendable {
         }
     }
 
+    private func sendPresence(to output: any WebSocketOutput) {
+        guard output.isWritable, let list = unseen else { return }
+        unseen = nil
+        connection?.send {
+            $0.field("session", session.value)
+            $0.field("presence", raw: list)
+        }
+    }
+
     private func end(_ refusal: Refusal) {
         detach()
         guard let connection else { return }
@@ -96,5 +111,15 @@ final class AttachedReader: @unchecked Sendable {
             $0.field("error", raw: refusal.problem)
         }
         connection.output?.flushIfNeeded()
+    }
+}
+
+extension AttachedReader: PresenceWatcher {
+    func presenceChanged(_ list: [UInt8]) {
+        mailbox.loop?.execute { [weak self] in
+            guard let self, self.isAttached else { return }
+            self.unseen = list
+            self.woken()
+        }
     }
 }

@@ -49,7 +49,7 @@ extension WebSocketConnection {
 
     private static let sessionOperations: Set<String> = [
         "write", "attach", "detach", "create", "update", "erase", "get", "events", "input", "input.update",
-        "input.withdraw", "command", "run", "heartbeat", "end",
+        "input.withdraw", "command", "run", "heartbeat", "end", "request", "answer", "presence", "read",
     ]
 
     private func perform(_ op: String, on session: SessionID, _ frame: JSONValue, re: [UInt8]?) throws(Refusal) {
@@ -81,6 +81,20 @@ extension WebSocketConnection {
         case "end":
             let run: RunID = try decoder.requiredID(frame, "run")
             submit(try decoder.endRun(run, token: try lease(frame), frame), on: session, by: by, re: re)
+        case "answer":
+            let request: AgentRequestID = try decoder.requiredID(frame, "request")
+            submit(try decoder.answer(request, try object(frame, "answer")), on: session, by: by, re: re)
+        case "read":
+            engine.markRead(
+                upTo: try decoder.read(frame), in: session, by: by,
+                then: answering { connection, result in
+                    switch result {
+                    case .success(let answer): connection.sendOK(answer.body, re: re)
+                    case .failure(let refusal): connection.sendError(refusal, re: re)
+                    }
+                })
+        case "presence": try sayPresence(session, frame, by: by, re: re)
+        case "request": try showRequest(session, frame, by: by, re: re)
         default: preconditionFailure("an operation without a handler: \(op)")
         }
     }
@@ -128,12 +142,15 @@ extension WebSocketConnection {
             throw Refusal(.tooMany, "A socket reads at most \(limits.attachments) sessions.")
         }
         let start = try self.start(frame)
+        if let presence = frame["presence"], presence.kind != .boolean {
+            throw decoder.invalid("presence", "is true or false")
+        }
         readers.removeValue(forKey: session)?.detach()
         if frame["as"] != nil {
             identities[session] = by
             lane.forget()
         }
-        let reader = AttachedReader(session, on: self)
+        let reader = AttachedReader(session, on: self, isWatching: frame["presence"]?.boolean ?? false)
         readers[session] = reader
         reader.attach(
             from: start, by: by,
@@ -208,6 +225,33 @@ extension WebSocketConnection {
         }
         let engine = engine
         Task { done(await engine.cancelAndWait(id, target, on: session, by: by, within: .seconds(wait))) }
+    }
+
+    /// Without `typing` and `viewing` it only asks.
+    private func sayPresence(_ session: SessionID, _ frame: JSONValue, by: Participant, re: [UInt8]?) throws(Refusal) {
+        let done: AnswerCompletion = answering { connection, result in
+            switch result {
+            case .success(let answer): connection.sendOK(answer.body, re: re)
+            case .failure(let refusal): connection.sendError(refusal, re: re)
+            }
+        }
+        guard frame["typing"] != nil || frame["viewing"] != nil else {
+            return engine.presence(in: session, by: by, then: done)
+        }
+        engine.say(try decoder.presence(frame), in: session, by: by, then: done)
+    }
+
+    private func showRequest(_ session: SessionID, _ frame: JSONValue, by: Participant, re: [UInt8]?) throws(Refusal) {
+        let request: AgentRequestID = try decoder.requiredID(frame, "request")
+        let wait = try integer(frame, "wait", 0...60) ?? 0
+        let done: AnswerCompletion = answering { connection, result in
+            switch result {
+            case .success(let answer): connection.sendOK(answer.body, re: re)
+            case .failure(let refusal): connection.sendError(refusal, re: re)
+            }
+        }
+        let engine = engine
+        Task { done(await engine.request(request, on: session, by: by, within: .seconds(wait))) }
     }
 
     private func takeWork(_ frame: JSONValue, re: [UInt8]?) throws(Refusal) {

@@ -63,12 +63,13 @@ extension AgentEvent {
     /// As the oracle's reducer names what it finds.
     fileprivate var inShort: String {
         switch self {
-        case .messageStarted(let id, _, _): "message \(id)"
+        case .messageStarted(let id, _, _, _): "message \(id)"
         case .messageEnded(let id, _): "end \(id)"
         case .partStarted(let id, _, _): "part \(id)"
         case .partAppended(let id, let offset, let text):
             "append \(id) \(offset) \(String(decoding: text, as: UTF8.self))"
         case .partEnded(let id, _): "end \(id)"
+        case .requestOpened(let draft): "request \(draft.id)"
         }
     }
 }

@@ -16,6 +16,7 @@ struct SessionReducer {
     var runs = Items()
     var messages = Items()
     var commands = Items()
+    var requests = Items()
     /// The parts of each message in order, and which message a part is in.
     private var partsOf: [String: [String]] = [:]
     private var parts: [String: Plain] = [:]
@@ -49,6 +50,8 @@ struct SessionReducer {
         case "part.ended": return try endPart(event)
         case "command.requested": try add(to: \.commands, event, "command", state: "requested")
         case "command.accepted", "command.rejected", "command.applied": try changeCommand(event)
+        case "request.opened": try openRequest(event)
+        case "request.resolved", "request.expired", "request.withdrawn": try settleRequest(event)
         case let type: throw Violation("event \(seq) is of the unknown type \(type)")
         }
         return nil
@@ -69,7 +72,7 @@ struct SessionReducer {
         }
         return .object([
             "seq": .other("\(seq)"), "session": session, "inputs": .array(inputs.all), "runs": .array(runs.all),
-            "messages": .array(shown), "commands": .array(commands.all), "requests": .array([]),
+            "messages": .array(shown), "commands": .array(commands.all), "requests": .array(requests.all),
         ])
     }
 
@@ -129,6 +132,9 @@ struct SessionReducer {
         let answered = ["completed": "answered", "cancelled": "cancelled"][reason.text] ?? "unanswered"
         for input in runs.byID[id.text]?["inputs"]?.elements ?? [] {
             try change(\.inputs, input) { $0["state"] = .string(answered) }
+        }
+        for request in requests.all where request["run"] == id && request["state"]?.text == "open" {
+            throw Violation("run \(id.text) ended and its request \(request["id"]?.text ?? "?") did not")
         }
         for message in messages.order where messages.byID[message]?["run"] == id {
             guard messages.byID[message]?["status"]?.text != "streaming" else {
@@ -190,6 +196,35 @@ struct SessionReducer {
         try change(\.commands, event["command"]?["id"]) {
             $0["state"] = .string(state)
             if let reason = event["command"]?["reason"] { $0["reason"] = reason }
+        }
+    }
+
+    private mutating func openRequest(_ event: Plain) throws(Violation) {
+        let id = event["request"]?["id"]?.text ?? ""
+        guard let known = requests.byID[id] else {
+            return try add(to: \.requests, event, "request", state: "open")
+        }
+        guard known["state"]?.text == "open" else { throw Violation("event \(seq) opens request \(id) after its end") }
+        try change(\.requests, event["request"]?["id"]) {
+            $0 = event["request"] ?? .object([:])
+            for name in ["seq", "at", "by", "state"] { $0[name] = known[name] }
+        }
+    }
+
+    private mutating func settleRequest(_ event: Plain) throws(Violation) {
+        let id = event["request"]?["id"]
+        guard requests.byID[id?.text ?? ""]?["state"]?.text == "open" else {
+            throw Violation("event \(seq) ends request \(id?.text ?? "?") again")
+        }
+        let state = event["type"]?.text.split(separator: ".").last.map(String.init) ?? ""
+        try change(\.requests, id) {
+            $0["state"] = .string(state)
+            if var answer = event["request"]?["answer"] {
+                answer["by"] = event["by"]
+                answer["at"] = event["at"]
+                $0["answer"] = answer
+            }
+            if let reason = event["request"]?["reason"] { $0["reason"] = reason }
         }
     }
 

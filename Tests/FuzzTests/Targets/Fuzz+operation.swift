@@ -25,6 +25,7 @@ extension FuzzTarget {
         _ = try refusable { () throws(Refusal) in try decoder.update(value) }
         _ = try refusable { () throws(Refusal) in try decoder.command(value) }
         _ = try refusable { () throws(Refusal) in try decoder.startRun(value) }
+        _ = try refusable { () throws(Refusal) in try decoder.answer(AgentRequestID(unchecked: "q"), value) }
         _ = try refusable { () throws(Refusal) in
             try decoder.endRun(RunID(unchecked: "r"), token: "t", value)
         }
@@ -67,8 +68,8 @@ extension FuzzTarget {
     private static func check(_ event: AgentEvent, _ decoder: OperationDecoder) throws {
         let body: EventBody
         switch event {
-        case .messageStarted(let id, let role, let parent):
-            body = .messageStarted(id: id, run: nil, role: role, parent: parent)
+        case .messageStarted(let id, let role, let parent, let audience):
+            body = .messageStarted(id: id, run: nil, role: role, parent: parent, audience: audience)
         case .messageEnded(let id, let status): body = .messageEnded(id: id, status: status)
         case .partStarted(let id, let message, let head):
             try check(head, decoder.limits)
@@ -78,10 +79,24 @@ extension FuzzTarget {
             try require(text.withUnsafeBytes { UTF8Check.isValid($0) }, "a text that is no UTF-8")
             body = .partAppended(id: id, run: nil, offset: offset, text: text)
         case .partEnded(let id, let status): body = .partEnded(id: id, status: status)
+        case .requestOpened(let draft): return try check(draft, decoder.limits)
         }
         let sent = Event(sequence: SequenceNumber(1), at: Timestamp(milliseconds: 1), by: nil, body: body)
         let again = try decoder.agentEvents(try decoder.json(sent.encoded))
         try require(again == [event], "sent on as another event")
+    }
+
+    /// What the machine makes of it is another event: with a time, and a digest.
+    private static func check(_ draft: RequestDraft, _ limits: SessionLimits) throws {
+        let opening = draft.opening
+        try require(opening.prompt.utf8.count <= limits.requestPrompt, "a prompt that is too long")
+        for json in [opening.arguments, opening.fallback, opening.schema].compactMap(\.self) {
+            try require(json.count <= limits.requestValue, "a value that is too long")
+            let value = try JSONDocument.parse(json)
+            if let schema = opening.schema { _ = JSONSchema.breach(of: try JSONDocument.parse(schema), by: value) }
+        }
+        try require(opening.choices.count <= limits.requestChoices, "too many choices")
+        try require(!opening.who.roles.contains(.system), "the server is asked")
     }
 
     static func check(_ who: Participant) throws {

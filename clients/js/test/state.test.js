@@ -32,6 +32,11 @@ function transcript(random) {
     add('run.ended', { run: { id: `r${turn}`, reason, usage: { total: turn } } });
   }
   add('session.updated', { session: { id: 's', title: 'T', metadata: {}, policies: {}, state: 'open' } });
+  add('request.opened', { request: { id: 'q', run: 'r2', kind: 'text', prompt: '?', deadline: 9, default: 'x', who: { roles: ['user'] } } });
+  add('request.opened', { request: { id: 'q', run: 'r2', kind: 'text', prompt: 'Name?', deadline: 9, who: { roles: ['user'] } } });
+  add('request.opened', { request: { id: 'w', run: 'r2', kind: 'text', prompt: '?', deadline: 9, who: { roles: ['user'] } } });
+  add('request.resolved', { request: { id: 'q', answer: { id: 'a', value: 'Ada' } } });
+  add('request.withdrawn', { request: { id: 'w', reason: 'run_lost' } });
   add('command.requested', { command: { id: 'c', verb: 'cancel', target: { all: true } } });
   add('command.rejected', { command: { id: 'c', reason: 'nothing_active' } });
   return events;
@@ -181,4 +186,17 @@ test('a run that ends takes its inputs and open messages along', () => {
 test('an event of a later version counts and changes nothing', () => {
   const { state, gap, changes } = apply(begun(), [{ seq: 5, at: 2, type: 'moon.rose', moon: 1 }]);
   assert.deepEqual([state.seq, gap, changes], [5, null, []]);
+});
+
+test('what is withheld leaves no gap', () => {
+  const before = apply(emptyState(), transcript(seeded(1)).slice(0, 3)).state;
+  const { state, gap } = apply(before, [{ type: 'withheld', from: 4, seq: 9 }, { type: 'message.started', seq: 10, at: 1, by: {}, message: { id: 'n' } }]);
+  assert.deepEqual([gap, state.seq, state.messages.length], [null, 10, 1]);
+});
+
+test('a request that is opened again keeps its place and nothing of what it was', () => {
+  const { state } = apply(emptyState(), transcript(seeded(1)));
+  const request = find(state, 'requests', 'q');
+  assert.deepEqual([request.prompt, request.default, request.state, request.answer.value, request.answer.by.id], ['Name?', undefined, 'resolved', 'Ada', 'a']);
+  assert.deepEqual(state.requests.map(({ id, state }) => [id, state]), [['q', 'resolved'], ['w', 'withdrawn']]);
 });

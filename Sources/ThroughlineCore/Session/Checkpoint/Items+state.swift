@@ -31,13 +31,14 @@ extension PartHead: StateCodable {
     func write(to writer: inout StateWriter) {
         writer.text(kind.rawValue)
         for attribute in [name, call, mediaType, url, title] { writer.optional(attribute) }
+        writer.text(audience.rawValue)
     }
 
     init(from reader: inout StateReader) throws(StateError) {
         self.init(
             kind: try reader.name(), name: try reader.optionalString(), call: try reader.optionalString(),
             mediaType: try reader.optionalString(), url: try reader.optionalString(),
-            title: try reader.optionalString())
+            title: try reader.optionalString(), audience: try reader.name())
     }
 }
 
@@ -141,6 +142,7 @@ extension Message: StateCodable {
         writer.optional(run?.value)
         writer.text(role.rawValue)
         writer.optional(parent?.value)
+        writer.text(audience.rawValue)
         writer.text(status.rawValue)
         writer.list(parts)
     }
@@ -149,7 +151,8 @@ extension Message: StateCodable {
         self.init(
             id: try reader.id(), sequence: try reader.sequence(), at: try reader.time(),
             by: try Participant(from: &reader), run: try reader.optionalID(), role: try reader.name(),
-            parent: try reader.optionalID(), status: try reader.name(), parts: try reader.list())
+            parent: try reader.optionalID(), audience: try reader.name(), status: try reader.name(),
+            parts: try reader.list())
     }
 }
 

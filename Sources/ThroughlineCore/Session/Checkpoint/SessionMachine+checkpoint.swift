@@ -82,6 +82,8 @@ extension SessionMachine {
             $0.text($1.run.value)
         }
         timers.write(to: &writer)
+        writer.list(requests.items)
+        writer.list(readMarks)
     }
 
     /// What can be told from the rest (indexes, queues) is not written.
@@ -99,11 +101,16 @@ extension SessionMachine {
         participants = try reader.list { reader throws(StateError) in try reader.string() }
         works = try reader.list { reader throws(StateError) in (try reader.id(), try reader.id()) }
         timers = try SessionTimers(from: &reader)
+        requests = Table(try reader.list(), id: \.id)
+        readMarks = try reader.list()
+        openRequests = requests.items.filter { $0.state == .open }.map(\.id)
         queuedInputs = inputs.items.filter { $0.state == .queued }.map(\.id)
         activeRuns = runs.items.filter { $0.state == .active }.map(\.id)
         for (message, item) in messages.items.enumerated() {
+            restricted.set(item.audience, of: item.id)
             for (part, piece) in item.parts.enumerated() {
                 parts[piece.id] = PartPlace(message: message, part: part)
+                restricted.set(piece.head.audience, of: piece.id, in: item.id)
             }
         }
         // As after replaying: the next write brings a summary.
@@ -119,6 +126,7 @@ extension SessionMachine {
             }
             && messages.items.allSatisfy { $0.run.map { runs.index(of: $0) != nil } ?? true }
             && works.allSatisfy { runs.index(of: $0.run) != nil }
+            && requests.items.allSatisfy { runs.index(of: $0.run) != nil }
     }
 
     /// About how many bytes the state takes, so that the buffer need not grow much.

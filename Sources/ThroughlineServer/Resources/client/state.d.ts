@@ -23,17 +23,27 @@ export type Progress = 'streaming' | 'complete' | 'cancelled' | 'interrupted';
 
 export interface Part {
   id: string; kind: string; name?: string; call?: string; mediaType?: string; url?: string; title?: string;
+  audience?: 'agents' | 'operators';
   status: Progress; text: string;
   /** The length of `text` in UTF-8 bytes. */
   bytes: number;
 }
 
 export interface Message extends Item {
-  by: By; run?: string; role: 'assistant' | 'user' | 'system' | 'tool'; parent?: string; status: Progress; parts: Part[];
+  by: By; run?: string; role: 'assistant' | 'user' | 'system' | 'tool'; parent?: string; audience?: 'agents' | 'operators'; status: Progress; parts: Part[];
 }
 
 export interface Command extends Item {
   by: By; verb: string; target: Record<string, unknown>; state: 'requested' | 'accepted' | 'applied' | 'rejected'; reason?: string;
+}
+
+/** An agent's question to people. */
+export interface AgentRequest extends Item {
+  by: By; run: string; kind: 'approval' | 'choice' | 'text' | 'client-tool'; prompt: string;
+  state: 'open' | 'resolved' | 'expired' | 'withdrawn';
+  part?: string; tool?: string; arguments?: unknown; digest?: string; choices?: Array<{ id: string; label?: string }>;
+  schema?: Record<string, unknown>; deadline: number; default?: unknown; who: { roles: string[]; participants?: string[] };
+  answer?: { id?: string; value: unknown; digest?: string; note?: string; by: By; at: number }; reason?: string;
 }
 
 export interface State {
@@ -42,14 +52,15 @@ export interface State {
   readonly inputs: readonly Input[];
   readonly runs: readonly Run[];
   readonly messages: readonly Message[];
+  readonly requests: readonly AgentRequest[];
   readonly commands: readonly Command[];
 }
 
 export interface Snapshot {
-  seq: number; session: SessionInfo; inputs: Input[]; runs: Run[]; messages: object[]; commands: Command[]; [field: string]: unknown;
+  seq: number; session: SessionInfo; inputs: Input[]; runs: Run[]; messages: object[]; requests: AgentRequest[]; commands: Command[]; [field: string]: unknown;
 }
 
-/** What changed: `kind` is `snapshot`, `session`, `input`, `run`, `message`, `part` or `command`. */
+/** What changed: `kind` is `snapshot`, `session`, `input`, `run`, `message`, `part`, `request` or `command`. */
 export interface Change {
   kind: string; id: string;
   /** Of a part: its message. */
@@ -64,6 +75,7 @@ export function apply(state: State, events: readonly object[]): { state: State; 
 export function find(state: State, kind: 'inputs', id: string): Input | undefined;
 export function find(state: State, kind: 'runs', id: string): Run | undefined;
 export function find(state: State, kind: 'messages', id: string): Message | undefined;
+export function find(state: State, kind: 'requests', id: string): AgentRequest | undefined;
 export function find(state: State, kind: 'commands', id: string): Command | undefined;
 export function findPart(state: State, id: string): Part | undefined;
 export function activeRuns(state: State): Run[];

@@ -8,8 +8,10 @@ import { byteLength, dropBytes } from './text.js';
 /** The state before the first event. */
 export function emptyState() {
   return {
-    seq: 0, session: null, inputs: [], runs: [], messages: [], commands: [],
-    places: { inputs: new Map(), runs: new Map(), messages: new Map(), commands: new Map(), parts: new Map() },
+    seq: 0, session: null, inputs: [], runs: [], messages: [], requests: [], commands: [],
+    places: {
+      inputs: new Map(), runs: new Map(), messages: new Map(), requests: new Map(), commands: new Map(), parts: new Map(),
+    },
   };
 }
 
@@ -19,7 +21,7 @@ export function fromSnapshot(snapshot) {
   state.seq = snapshot.seq;
   state.session = snapshot.session ?? null;
   if (snapshot.more) state.more = true;
-  for (const kind of ['inputs', 'runs', 'messages', 'commands']) {
+  for (const kind of ['inputs', 'runs', 'messages', 'requests', 'commands']) {
     state[kind] = [...(snapshot[kind] ?? [])];
     state[kind].forEach((item, place) => state.places[kind].set(item.id, place));
   }
@@ -49,7 +51,7 @@ export function apply(state, events) {
   return { state: draft.finish(), changes: draft.changes(), gap: null };
 }
 
-/** The item of `kind` (`inputs`, `runs`, `messages`, `commands`) with this id, if there is one. */
+/** The item of `kind` (`inputs`, `runs`, `messages`, `requests`, `commands`) with this id, if there is one. */
 export function find(state, kind, id) {
   const place = state.places[kind].get(id);
   return place === undefined ? undefined : state[kind][place];
@@ -120,6 +122,11 @@ class Draft {
       case 'command.accepted':
       case 'command.rejected':
       case 'command.applied': return this.#command(event);
+      case 'request.opened': return this.#requestOpened(event);
+      case 'request.resolved':
+      case 'request.expired':
+      case 'request.withdrawn': return this.#requestSettled(event);
+      case 'withheld': return null; // Not for this reader.
       default: return null; // A later version's event: it counts, it changes nothing here.
     }
   }
@@ -193,6 +200,24 @@ class Draft {
     return this.#change('commands', id, known);
   }
 
+  /** Also when its content changed: then it keeps its place, and answers to what it was before are void. */
+  #requestOpened(event) {
+    const { id } = event.request;
+    const known = find(this.#state, 'requests', id);
+    if (!known) return this.#add('requests', { ...event.request, ...origin(event), state: 'open' });
+    const { seq, at, by, state } = known;
+    this.#own('requests')[this.#state.places.requests.get(id)] = { ...event.request, seq, at, by, state };
+    this.#note('request', id);
+    return null;
+  }
+
+  #requestSettled({ type, at, by, request: { id, answer, reason } }) {
+    const known = { state: type.slice('request.'.length) };
+    if (answer !== undefined) known.answer = { ...answer, by, at };
+    if (reason !== undefined) known.reason = reason;
+    return this.#change('requests', id, known);
+  }
+
   #add(kind, item) {
     if (find(this.#state, kind, item.id)) return this.#change(kind, item.id, item);
     const items = this.#own(kind);
@@ -241,7 +266,7 @@ class Draft {
   }
 }
 
-const SINGULAR = { inputs: 'input', runs: 'run', messages: 'message', commands: 'command' };
+const SINGULAR = { inputs: 'input', runs: 'run', messages: 'message', requests: 'request', commands: 'command' };
 
 function origin(event, withAuthor = true) {
   return withAuthor ? { seq: event.seq, at: event.at, by: event.by } : { seq: event.seq, at: event.at };

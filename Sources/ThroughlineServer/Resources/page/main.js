@@ -12,7 +12,7 @@ import { showStatus } from './status.js';
 
 const $ = (id) => document.getElementById(id);
 const SUGGESTIONS = ['Explain how a rainbow forms', 'Plan a weekend in a city I have never seen', 'Write a haiku about the sea'];
-const EMPTY = { seq: 0, session: null, inputs: [], runs: [], messages: [], commands: [] };
+const EMPTY = { seq: 0, session: null, inputs: [], runs: [], messages: [], requests: [], commands: [] };
 
 const address = new URLSearchParams(location.search);
 const agent = address.get('agent') || undefined;

@@ -1,0 +1,303 @@
+"""What agents and people do with each other: requests, takeover, who sees what, who is here."""
+import hashlib
+import json
+import threading
+import time
+
+import pytest
+from websockets.sync.client import connect
+
+from client import Api, start_run
+from conftest import eventually
+from reducer import comparable, replay
+
+
+@pytest.fixture
+def people(server, api):
+    """The same session as ada, as bob, as an operator and as an observer."""
+    api.create("s")
+    roles = {"ada": "user", "bob": "user", "olga": "operator", "eve": "observer"}
+    return {name: Api(server.port, f"{name}; role={role}; device=d1") for name, role in roles.items()}
+
+
+def again(server):
+    """The same, on new connections: the server was away."""
+    return Api(server.port, "ada; role=user; device=test"), {"ada": Api(server.port, "ada; role=user; device=d1")}
+
+
+def ask(run, id="q", **fields):
+    return run.write({"type": "request.opened", "request": {"id": id, "prompt": "May I?", **fields}}).ok(200)
+
+
+def answer(api, request="q", **body):
+    return api.post(f"/v1/sessions/s/requests/{request}/answer", body)
+
+
+def same_for_all(api):
+    """The events alone lead to the state that the server shows."""
+    assert comparable(replay(api.events("s")).snapshot()) == comparable(api.snapshot("s"))
+
+
+def test_an_approval_is_answered_once_whoever_is_first(api, people):
+    run = start_run(api, "s", "bot")
+    ask(run, kind="approval", arguments={"path": "/tmp/a"})
+    digest = hashlib.sha256(b'{"path":"/tmp/a"}').hexdigest()
+    assert api.snapshot("s")["requests"][0]["digest"] == digest
+    assert answer(people["ada"], value=True).code == "request_changed"
+    assert answer(people["ada"], value="yes", digest=digest).code == "answer_invalid"
+    assert answer(people["eve"], value=True, digest=digest).code == "not_allowed"
+    answers = {}
+    barrier = threading.Barrier(8)
+
+    def race(number):
+        who = Api(people["ada"].port, f"p{number}; role=user")
+        barrier.wait()
+        answers[number] = answer(who, id="mine", value=number % 2 == 0, digest=digest)
+
+    threads = [threading.Thread(target=race, args=(number,)) for number in range(8)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    winners = [number for number, given in answers.items() if given.status == 200]
+    assert len(winners) == 1
+    for number, given in answers.items():
+        shown = given.json["request"]["answer"]
+        assert (shown["by"]["id"], shown["value"]) == (f"p{winners[0]}", winners[0] % 2 == 0)
+        assert number in winners or (given.status, given.code) == (409, "request_resolved")
+    retry = Api(people["ada"].port, f"p{winners[0]}; role=user")
+    assert answer(retry, id="mine", value=winners[0] % 2 == 0, digest=digest).status == 200
+    beat = run.heartbeat().ok(200).json
+    assert [(item["id"], item["state"]) for item in beat["requests"]] == [("q", "resolved")]
+    same_for_all(api)
+
+
+def test_an_agent_waits_for_its_answer(api, people):
+    run = start_run(api, "s", "bot")
+    ask(run, kind="choice", choices=["red", {"id": "blue", "label": "Blue"}])
+    assert api.get("/v1/sessions/s/requests/q").ok(200).json["request"]["state"] == "open"
+    timer = threading.Timer(0.3, lambda: answer(people["bob"], value="blue", note="calmer"))
+    timer.start()
+    started = time.monotonic()
+    request = Api(api.port).get("/v1/sessions/s/requests/q?wait=20").ok(200).json["request"]
+    assert (request["answer"]["value"], request["answer"]["note"], request["answer"]["by"]["id"]) == ("blue", "calmer", "bob")
+    assert time.monotonic() - started < 10
+    assert api.get("/v1/sessions/s/requests/none").code == "request_not_found"
+
+
+def test_a_form_is_checked(api, people):
+    run = start_run(api, "s", "bot")
+    schema = {"type": "object", "properties": {"seats": {"type": "integer", "minimum": 1}}, "required": ["seats"]}
+    ask(run, kind="text", schema=schema)
+    refused = answer(people["ada"], value={"seats": 0})
+    assert refused.code == "answer_invalid" and "value.seats" in refused.json["detail"]
+    answer(people["ada"], value={"seats": 2}).ok(200)
+    same_for_all(api)
+
+
+def test_a_request_ends_with_its_deadline_or_with_its_run(api, people):
+    run = start_run(api, "s", "bot")
+    ask(run, "late", kind="choice", choices=["go", "stay"], default="stay", deadline=1000)
+    ask(run, "open", kind="text")
+    eventually(lambda: next(item for item in api.snapshot("s")["requests"] if item["id"] == "late")["state"] == "expired")
+    assert answer(people["ada"], "late", value="go").code == "request_expired"
+    beat = run.heartbeat().ok(200).json
+    assert [(item["id"], item["answer"]["value"]) for item in beat["requests"]] == [("late", "stay")]
+    api.command("s", {"run": run.id}).ok(202)
+    assert answer(people["ada"], "open", value="x").code == "request_withdrawn"
+    same_for_all(api)
+
+
+def test_open_requests_survive_a_restart_and_still_expire(server, api, people):
+    run = start_run(api, "s", "bot", lease=600000)
+    ask(run, "q", kind="text", deadline=3000, default="none")
+    ask(run, "w", kind="text")
+    server.restart()
+    api, people = again(server)
+    assert [item["state"] for item in api.snapshot("s")["requests"]] == ["open", "open"]
+    answer(people["ada"], "w", value="hello").ok(200)
+    eventually(lambda: api.snapshot("s")["requests"][0]["state"] == "expired")
+    same_for_all(api)
+
+
+class Socket:
+    """One WebSocket, as one participant: requests in turn; what comes beside answers is kept."""
+
+    def __init__(self, port, name, role="user", device="d1"):
+        self.socket = connect(f"ws://127.0.0.1:{port}/v1/connect", subprotocols=["throughline.v1"])
+        self.frames, self.number = [], 0
+        self.ask("auth", **{"as": {"id": name, "role": role, "device": device}})
+
+    def ask(self, op, **fields):
+        self.number += 1
+        self.socket.send(json.dumps({"id": self.number, "op": op, **fields}))
+        while True:
+            frame = self.receive()
+            if frame.get("re") == self.number:
+                return frame
+
+    def receive(self, seconds=10):
+        frame = json.loads(self.socket.recv(seconds))
+        if "re" not in frame:
+            self.frames.append(frame)
+        return frame
+
+    def events_up_to(self, seq):
+        """All events so far, once the one with this number is there."""
+        while True:
+            events = [event for frame in self.frames for event in frame.get("events", [])]
+            if events and events[-1]["seq"] >= seq:
+                return events
+            self.receive()
+
+    def close(self):
+        self.socket.close()
+
+
+SECRETS = {"for operators": "operators", "for agents": "agents"}
+
+
+def whisper(run):
+    """One message with a part for each audience, and one message that is for operators alone."""
+    parts = {None: "for all", **{audience: text for text, audience in SECRETS.items()}}
+    run.write({"type": "message.started", "message": {"id": "m"}}).ok(200)
+    for audience, text in parts.items():
+        id = audience or "everyone"
+        run.lengths[id] = 0
+        head = {"id": id, "message": "m", "kind": "text", **({"audience": audience} if audience else {})}
+        run.write({"type": "part.started", "part": head}, run.append(id, text[:4]), run.append(id, text[4:])).ok(200)
+    run.write({"type": "message.started", "message": {"id": "n", "audience": "operators"}},
+              {"type": "part.started", "part": {"id": "x", "message": "n", "kind": "text"}},
+              {"type": "part.appended", "part": {"id": "x", "offset": 0, "text": "for operators"}},
+              {"type": "message.ended", "message": {"id": "n"}}).ok(200)
+    run.end().ok(200)
+
+
+def may_see(role, text):
+    return text not in SECRETS or role == "operator" or (role == "agent" and SECRETS[text] == "agents")
+
+
+@pytest.mark.parametrize("role", ["user", "observer", "agent", "operator"])
+def test_who_may_not_see_a_part_sees_it_nowhere(server, api, role):
+    api.create("s")
+    live = Socket(server.port, "someone", role)
+    live.ask("attach", session="s", after=0)
+    sse = Api(server.port, f"someone; role={role}").stream(
+        "/v1/sessions/s/events?from=tail", {"Accept": "text/event-stream", "Throughline-Participant": f"someone; role={role}"})
+    whisper(start_run(api, "s", "bot"))
+    reader = Api(server.port, f"someone; role={role}")
+    tail = reader.snapshot("s")["seq"]
+    late = Socket(server.port, "someone", role)
+    late.ask("attach", session="s", **{"from": "snapshot"})
+    read = {
+        "snapshot": reader.get("/v1/sessions/s").body.decode(),
+        "ndjson": reader.get("/v1/sessions/s/events", headers={"Accept": "application/x-ndjson"}).body.decode(),
+        "page": reader.get("/v1/sessions/s/events").body.decode(),
+        "poll": reader.get("/v1/sessions/s/events?live=long-poll&wait=1").body.decode(),
+        "socket page": json.dumps(late.ask("events", session="s")),
+        "socket snapshot": json.dumps(late.ask("get", session="s")),
+        "live": json.dumps(live.events_up_to(tail)),
+        "late": json.dumps(late.frames),
+        "sse": "".join(line.decode() for line in iter_until(sse, f"id: {tail}")),
+    }
+    for place, text in read.items():
+        for secret, audience in SECRETS.items():
+            seen = secret in text or (secret[:4] in text and secret[4:] in text and f'"id":"{audience}"' in text.replace(": ", ":"))
+            assert seen == may_see(role, secret), f"{place}: {secret} for {role}"
+    for events in (reader.events("s"), live.events_up_to(tail)):
+        assert comparable(replay(events).snapshot()) == comparable(reader.snapshot("s"))
+    assert ("withheld" in read["page"]) == (role != "operator")
+    [socket.close() for socket in (live, late)]
+
+
+def iter_until(response, start):
+    for line in response:
+        yield line
+        if line.decode().startswith(start):
+            yield response.readline()
+            return
+
+
+def test_a_part_of_another_audience_than_there_is_is_refused(api):
+    api.create("s")
+    run = start_run(api, "s", "bot")
+    refused = run.write({"type": "message.started", "message": {"id": "m", "audience": "nobody"}})
+    assert refused.code == "field_invalid"
+    assert api.post("/v1/sessions/s/inputs", {"parts": [{"kind": "text", "text": "x", "audience": "agents"}]}).code == "field_invalid"
+
+
+def here(api):
+    """Who is there, as `name on device`, with what they do."""
+    return {f"{item['id']} on {item.get('device')}": item for item in api.get("/v1/sessions/s/presence").ok(200).json["presence"]}
+
+
+def test_who_is_here_is_seen_live_and_flickers_for_nobody(server, api):
+    api.create("s")
+    ada, bob = Socket(server.port, "ada", device="laptop"), Socket(server.port, "bob", device="phone")
+    ada.ask("attach", session="s", presence=True)
+
+    def told(check):
+        while True:
+            lists = [frame["presence"] for frame in ada.frames if "presence" in frame]
+            if lists and check({item["id"]: item for item in lists[-1]}):
+                return lists
+            ada.receive()
+
+    bob.ask("attach", session="s")
+    told(lambda who: who.keys() == {"ada", "bob"})
+    bob.ask("presence", session="s", typing=True, viewing="m1")
+    told(lambda who: who["bob"].get("typing") and who["bob"]["viewing"] == "m1")
+    before = len(ada.frames)
+    bob.close()
+    again = Socket(server.port, "bob", device="phone")
+    again.ask("attach", session="s")
+    again.ask("presence", session="s", typing=False)
+    told(lambda who: "typing" not in who.get("bob", {"typing": 1}))
+    assert all("bob" in {item["id"] for item in frame["presence"]} for frame in ada.frames[before:] if "presence" in frame)
+    run = start_run(api, "s", "bot", lease=2000)
+    told(lambda who: who.get("bot", {}).get("health") == "good")
+    told(lambda who: who.get("bot", {}).get("health") == "late")
+    run.heartbeat().ok(200)
+    told(lambda who: who.get("bot", {}).get("health") == "good")
+    again.close()
+    told(lambda who: "bob" not in who)
+    assert not any("presence" in event["type"] for event in api.events("s"))
+    ada.close()
+
+
+def test_presence_over_http(server, api):
+    api.create("s")
+    stream = Api(server.port).stream("/v1/sessions/s/events?from=tail&presence=true", {
+        "Accept": "text/event-stream", "Throughline-Participant": "eve; role=observer; device=tv"})
+    eventually(lambda: "eve on tv" in here(api))
+    carl = Api(server.port, "carl; device=watch")
+    carl.post("/v1/sessions/s/presence", {"typing": True}).ok(200)
+    assert here(api)["carl on watch"]["typing"] is True
+    lines = (line.decode() for line in stream)
+    assert any(line == "event: presence\n" and "carl" in next(lines) for line in lines)
+    assert carl.post("/v1/sessions/s/presence", {"viewing": "x" * 300}).code == "field_invalid"
+    assert carl.post("/v1/sessions/none/presence", {}).code == "session_not_found"
+
+
+def test_read_marks_go_forwards_only_and_are_kept(server, api):
+    api.create("s")
+    run = start_run(api, "s", "bot")
+    run.write(*run.start_message("m", "p"), run.append("p", "hello")).ok(200)
+    phone = Api(server.port, "ada; device=phone")
+    assert phone.post("/v1/sessions/s/read", {"seq": 3}).ok(200).json["read"] == 3
+    assert phone.post("/v1/sessions/s/read", {"seq": 2}).ok(200).json["read"] == 3
+    assert api.post("/v1/sessions/s/read", {"seq": 99}).ok(200).json["read"] == 5
+    assert phone.post("/v1/sessions/s/read", {"seq": -1}).code == "field_invalid"
+
+    def marks(api):
+        return {mark["by"]["device"]: mark["seq"] for mark in api.snapshot("s")["reads"]}
+
+    assert marks(api) == {"phone": 3, "test": 5}
+    assert api.snapshot("s")["seq"] == 5
+    server.restart()
+    api, _ = again(server)
+    assert marks(api) == {"phone": 3, "test": 5}
+    socket = Socket(server.port, "ada", device="phone")
+    socket.ask("attach", session="s", presence=True)
+    socket.ask("read", session="s", seq=4)
+    eventually(lambda: socket.receive() and any(
+        item.get("read") == 4 for frame in socket.frames for item in frame.get("presence", [])))
+    socket.close()
