@@ -5,11 +5,13 @@ public import ThroughlineCore
 /// With `--dev` or a server key everybody has full rights, but for what a role excludes: an observer reads and no more, and
 /// nobody from outside is the system. Finer permissions go in here.
 public enum Access {
-    public enum Verb: Sendable { case read, write, control, answer, work, administer }
+    public enum Verb: Sendable { case read, write, control, answer, operate, work, administer }
 
     public static func require(_ verb: Verb, of participant: Participant) throws(Refusal) {
         switch (participant.role, verb) {
         case (.observer, .read): return
+        case (.operator, .operate): return
+        case (_, .operate): throw Refusal(.notAllowed, "That is for operators: say role=operator.")
         case (.observer, _): throw Refusal(.notAllowed, "An observer may only read.")
         default: return
         }
@@ -22,6 +24,7 @@ extension Operation {
         case .create, .update, .addInput, .updateInput, .withdrawInput: .write
         case .cancel: .control
         case .answer: .answer
+        case .takeBaton, .returnBaton, .say: .operate
         case .startRun, .write, .heartbeat, .endRun: .work
         }
     }

@@ -119,6 +119,12 @@ extension Engine {
             return try endRun(end, &state)
         case .answer(let answer):
             return try self.answer(answer, by: by, &state)
+        case .takeBaton(let id):
+            return try takeBaton(id, by: by, &state)
+        case .returnBaton(let id, let note):
+            return try returnBaton(id, note: note, by: by, &state)
+        case .say(let say):
+            return try self.say(say, by: by, &state)
         case .create, .cancel:
             preconditionFailure("create and cancel have paths of their own")
         }
@@ -178,6 +184,10 @@ extension Engine {
                 $0.key("lease")
                 $0.object { $0.field("milliseconds", milliseconds) }
                 writeSettledRequests(of: run, state, to: &$0)
+                if let baton = state.machine.baton {
+                    $0.key("baton")
+                    baton.write(to: &$0)
+                }
             })
     }
 

@@ -11,6 +11,7 @@ struct Session: AsyncParsableCommand {
             """,
         subcommands: [
             SessionList.self, SessionShow.self, SessionTail.self, SessionSend.self, SessionStop.self,
-            SessionRequests.self, SessionAnswer.self, SessionExport.self, SessionErase.self,
+            SessionRequests.self, SessionAnswer.self, SessionTakeover.self, SessionHandback.self, SessionSay.self,
+            SessionExport.self, SessionErase.self,
         ])
 }

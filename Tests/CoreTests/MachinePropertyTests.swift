@@ -15,7 +15,7 @@ struct Drive {
 
     mutating func step() {
         scene.now += Int64(random.below(50)) - 5
-        let kind = random.below(14)
+        let kind = random.below(17)
         do {
             switch kind {
             case 0:
@@ -24,7 +24,7 @@ struct Drive {
             case 1: try claim()
             case 2:
                 try start(name("r"), agent: random.pick(["bot", "sub"]), parent: random.chance(2) ? some(runs) : nil)
-            case 3...7: try write()
+            case 3...7, 14, 15: try write()
             case 8:
                 if random.chance(4), let run = some(runs) {
                     _ = try scene.end(run, random.pick([.completed, .failed]))
@@ -37,6 +37,7 @@ struct Drive {
                 }
             case 11: try ask()
             case 12: scene.machine.wake(at: scene.at)
+            case 13: try operate()
             default:
                 if let run = some(runs), random.chance(4) { scene.machine.expireLease(of: RunID(run)!, at: scene.at) }
             }
@@ -74,6 +75,17 @@ struct Drive {
         if let input = scene.machine.allInputs.randomElement(using: &random) { targets.append(.input(input.id)) }
         if random.chance(10) { targets = [.all] }
         _ = try scene.cancel(name("c"), random.pick(targets), by: random.chance(2) ? scene.ada : scene.bob)
+    }
+
+    private mutating func operate() throws {
+        let olga = Participant(id: "olga", role: .operator)
+        let command = CommandID(name("b"))!
+        if scene.machine.baton == nil {
+            if random.chance(3) { _ = try scene.machine.takeBaton(command, by: olga, at: scene.at) }
+        } else {
+            let names = MessageNames(message: MessageID(command.value)!, parts: [])
+            _ = try scene.machine.returnBaton(command, note: [], as: names, by: olga, at: scene.at)
+        }
     }
 
     private mutating func ask() throws {
@@ -185,7 +197,7 @@ struct Drive {
 
     @Test func `the random drive reaches every kind of refusal it can`() {
         var all: [String: Int] = [:]
-        for seed in 0..<20 {
+        for seed in 0..<40 {
             var drive = Drive(seed: UInt64(seed))
             for _ in 0..<300 { drive.step() }
             all.merge(drive.counts) { $0 + $1 }
@@ -193,7 +205,7 @@ struct Drive {
         for code in [
             "taken", "run_cancelled", "run_ended", "write_gap", "offset_gap", "offset_conflict", "id_taken",
             "message_not_found",
-            "part_not_found", "part_ended", "message_ended",
+            "part_not_found", "part_ended", "message_ended", "baton_held", "answer_invalid",
         ] { #expect(all[code, default: 0] > 0, "never: \(code)") }
     }
 

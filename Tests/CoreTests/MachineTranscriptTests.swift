@@ -38,6 +38,8 @@ struct Scene {
         case .commandAccepted(let id): "command.accepted \(id)"
         case .commandRejected(let id, let reason): "command.rejected \(id) \(reason)"
         case .commandApplied(let id): "command.applied \(id)"
+        case .baton(.returned(let reason, _, _)): "baton.returned \(reason.rawValue)"
+        case .inputAnswered(let id, _): "input.answered \(id)"
         case .request(.opened(let id, _, _)), .request(.resolved(let id, _)), .request(.expired(let id, _)),
             .request(.withdrawn(let id, _)):
             "\(event.body.type) \(id)"

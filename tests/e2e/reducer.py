@@ -17,13 +17,14 @@ class State:
     def __init__(self, snapshot=None):
         self.seq, self.session = 0, {}
         self.inputs, self.runs, self.messages, self.commands, self.requests = {}, {}, {}, {}, {}
-        self.parts = {}
+        self.parts, self.baton = {}, None
         if snapshot:
             self.load(snapshot)
 
     def load(self, snapshot):
         snapshot = copy.deepcopy(snapshot)
         self.seq, self.session = snapshot["seq"], snapshot["session"]
+        self.baton = snapshot.get("baton")
         for name in ("inputs", "runs", "messages", "requests", "commands"):
             getattr(self, name).update((item["id"], item) for item in snapshot[name])
         for message in self.messages.values():
@@ -32,7 +33,7 @@ class State:
                 self.parts[part["id"]] = part
 
     def snapshot(self):
-        state = {"seq": self.seq, "session": self.session, "baton": None}
+        state = {"seq": self.seq, "session": self.session, "baton": self.baton}
         for name in ("inputs", "runs", "messages", "requests", "commands"):
             state[name] = list(getattr(self, name).values())
         state = copy.deepcopy(state)
@@ -130,6 +131,19 @@ class State:
             command["reason"] = event["command"]["reason"]
 
     on_command_rejected = on_command_applied = on_command_accepted
+
+    def on_input_answered(self, event):
+        self.find(self.inputs, event["input"]["id"])["state"] = "answered"
+
+    def on_baton_taken(self, event):
+        if self.baton and self.baton["by"]["id"] != event["by"]["id"]:
+            raise ProtocolError(f"the baton of {self.baton['by']['id']} was taken")
+        self.baton = {"by": event["by"], "seq": event["seq"], "at": event["at"], "limit": event["baton"]["limit"]}
+
+    def on_baton_returned(self, event):
+        if not self.baton:
+            raise ProtocolError("the baton was returned and nobody had it")
+        self.baton = None
 
     def on_request_opened(self, event):
         request = event["request"]

@@ -35,7 +35,7 @@ def conversation(api, session="s"):
 
 
 @pytest.mark.parametrize("command", ["serve", "session", *(f"session {leaf}" for leaf in (
-    "list", "show", "tail", "send", "stop", "requests", "answer", "export", "erase"))])
+    "list", "show", "tail", "send", "stop", "requests", "answer", "takeover", "handback", "say", "export", "erase"))])
 def test_every_command_has_help_with_examples(command):
     done = throughline(*command.split(), "--help")
     assert done.returncode == 0 and "USAGE" in done.stdout.upper()
@@ -189,3 +189,28 @@ def test_a_second_server_on_the_same_data_is_refused(server):
     done = throughline("serve", "--dev", "--port", str(free_port()), "--data", str(server.data))
     assert done.returncode != 0 and (done.stderr + done.stdout).strip()
     assert server.alive
+
+
+def test_answer_and_take_over(cli, api):
+    run = conversation(api)
+    assert "Nothing is asked" in cli("requests", "s")
+    run.write({"type": "request.opened", "request": {"id": "q", "kind": "approval", "prompt": "May I?", "arguments": [1]}},
+              {"type": "request.opened", "request": {"id": "w", "kind": "choice", "prompt": "Which?", "choices": ["a", "b"]}}).ok(200)
+    listed = cli("requests", "s")
+    assert "May I?" in listed and "with [1]" in listed and "Which?" in listed
+    cli("answer", "s", "q", "perhaps", status=2)
+    cli("answer", "s", "q", "no", "--note", "not today", "--as", "bob")
+    cli("answer", "s", "q", "yes", status=1)
+    cli("answer", "s", "w", "c", status=1)
+    assert [item["answer"]["value"] for item in map(json.loads, cli("requests", "s", "--all", "--json").splitlines())
+            if item["state"] == "resolved"] == [False]
+    olga = ("--as", "olga; role=operator")
+    cli("takeover", "s", status=1)
+    cli("takeover", "s", *olga)
+    assert run.write(*run.start_message("n", "o")).code == "baton_held"
+    cli("say", "s", "I am here.", *olga)
+    cli("say", "s", "Psst", "--to", "operators", *olga)
+    cli("handback", "s", "All yours.", *olga)
+    shown = cli("show", "s")
+    assert "I am here." in shown and "Psst" not in shown and "All yours." not in shown
+    assert "Psst" in cli("show", "s", *olga) and "Psst" not in cli("export", "s") and "Psst" in cli("export", "s", *olga)

@@ -7,7 +7,7 @@ import time
 import pytest
 from websockets.sync.client import connect
 
-from client import Api, start_run
+from client import Api, start_run, take_work
 from conftest import eventually
 from reducer import comparable, replay
 
@@ -301,3 +301,87 @@ def test_read_marks_go_forwards_only_and_are_kept(server, api):
     eventually(lambda: socket.receive() and any(
         item.get("read") == 4 for frame in socket.frames for item in frame.get("presence", [])))
     socket.close()
+
+
+def command(api, verb, id=None, **more):
+    return api.post("/v1/sessions/s/commands", {"verb": verb, **({"id": id} if id else {}), **more})
+
+
+def say(api, text, **more):
+    return api.post("/v1/sessions/s/messages", {"parts": [{"kind": "text", "text": text}], **more})
+
+
+def test_an_operator_takes_over_in_mid_sentence_and_hands_back(server, api, people):
+    olga = people["olga"]
+    api.send("s", "Where is my order?", "i1").ok(201)
+    run = take_work(api, "bot")
+    run.write(*run.start_message("m", "p"), run.append("p", "Your order is lo")).ok(200)
+    assert command(people["ada"], "takeover").code == "not_allowed"
+    taken = command(olga, "takeover", "t1").ok(202).json["command"]
+    assert taken["state"] == "applied"
+    before = api.snapshot("s")["seq"]
+    command(olga, "takeover", "t1").ok(202)
+    assert api.snapshot("s")["seq"] == before
+    state = api.snapshot("s")
+    assert state["baton"]["by"]["id"] == "olga"
+    assert (state["messages"][0]["status"], state["runs"][0]["state"]) == ("interrupted", "active")
+    late = run.write(*run.start_message("m2", "p2"))
+    assert (late.status, late.code, late.json["baton"]["by"]["id"]) == (409, "baton_held", "olga")
+    assert run.heartbeat().ok(200).json["baton"]["by"]["id"] == "olga"
+    assert start_refused(api) == "baton_held"
+
+    say(olga, "I am a person, and I look into it.", id="say1").ok(201)
+    say(olga, "I am a person, and I look into it.", id="say1").ok(200)
+    say(olga, "Offer a voucher.", audience="agents").ok(201)
+    assert say(people["ada"], "me too").code == "not_allowed"
+    people["ada"].send("s", "Thanks!", "i2").ok(201)
+    people["ada"].send("s", "And a voucher?", "i3").ok(201)
+    assert take_work(api, "other", wait=0) is None
+    say(olga, "You are welcome.", answers=["i2"]).ok(201)
+    handed = command(olga, "handback", parts=[{"kind": "text", "text": "Refund is done."}]).ok(202).json["command"]
+    assert handed["state"] == "applied"
+
+    run.seq -= 1
+    run.write(*run.start_message("m2", "p2"), run.append("p2", "Here is a voucher.")).ok(200)
+    run.end().ok(200)
+    assert take_work(api, "bot", wait=5).input["id"] == "i3"
+    state = api.snapshot("s")
+    assert state["baton"] is None
+    assert {item["id"]: item["state"] for item in state["inputs"]} == {"i1": "answered", "i2": "answered", "i3": "claimed"}
+    seen = [part["text"] for message in people["ada"].snapshot("s")["messages"] for part in message["parts"]]
+    assert seen == ["Your order is lo", "I am a person, and I look into it.", "You are welcome.", "Here is a voucher."]
+    for_agents = [part["text"] for message in Api(server.port, "bot; role=agent").snapshot("s")["messages"] for part in message["parts"]]
+    assert "Offer a voucher." in for_agents and "Refund is done." in for_agents
+    for reader in (api, olga, Api(server.port, "bot; role=agent")):
+        same_for_all(reader)
+
+
+def start_refused(api):
+    return api.post("/v1/sessions/s/runs", {"agent": "bot"}).code
+
+
+def test_one_operator_has_the_baton_and_any_may_give_it_back(server, people):
+    olga, otto = people["olga"], Api(server.port, "otto; role=operator")
+    command(olga, "takeover").ok(202)
+    refused = command(otto, "takeover")
+    assert (refused.status, refused.code, refused.json["baton"]["by"]["id"]) == (409, "baton_held", "olga")
+    assert command(otto, "handback").ok(202).json["baton"] is None
+    assert command(otto, "handback").code == "baton_not_held"
+    command(otto, "takeover").ok(202)
+    server.restart()
+    otto = Api(server.port, "otto; role=operator")
+    assert otto.snapshot("s")["baton"]["by"]["id"] == "otto"
+    same_for_all(otto)
+
+
+def test_whispers_over_a_socket(server, api):
+    api.create("s")
+    olga, ada = Socket(server.port, "olga", "operator"), Socket(server.port, "ada")
+    for socket in (olga, ada):
+        socket.ask("attach", session="s", after=0)
+    said = olga.ask("say", session="s", message={"id": "w", "audience": "operators", "parts": [{"kind": "text", "text": "psst"}]})
+    tail = said["ok"]["seq"]
+    assert ada.ask("say", session="s", message={"parts": [{"kind": "text", "text": "hey"}]})["error"]["code"] == "not_allowed"
+    assert "psst" in json.dumps(olga.events_up_to(tail)) and "psst" not in json.dumps(ada.events_up_to(tail))
+    assert [event["type"] for event in ada.events_up_to(tail)] == ["session.created", "withheld"]
+    [socket.close() for socket in (olga, ada)]

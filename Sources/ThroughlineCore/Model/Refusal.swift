@@ -63,6 +63,8 @@ public struct Refusal: Error, Hashable, Sendable {
         case messageEnded = "message_ended"
         case partEnded = "part_ended"
         case cursorAhead = "cursor_ahead"
+        case batonHeld = "baton_held"
+        case batonNotHeld = "baton_not_held"
         case requestResolved = "request_resolved"
         case requestExpired = "request_expired"
         case requestWithdrawn = "request_withdrawn"
@@ -96,7 +98,8 @@ public struct Refusal: Error, Hashable, Sendable {
             case .requestTimeout: 408
             case .sessionExists, .sessionClosed, .inputClaimed, .inputNotQueued, .runExists, .runFenced, .runCancelled,
                 .runEnded, .writeGap, .offsetGap, .offsetConflict, .idTaken, .messageEnded, .partEnded, .cursorAhead,
-                .requestResolved, .requestExpired, .requestWithdrawn, .requestChanged:
+                .requestResolved, .requestExpired, .requestWithdrawn, .requestChanged,
+                .batonHeld, .batonNotHeld:
                 409
             case .sessionErased: 410
             case .tooLarge: 413

@@ -21,6 +21,7 @@ extension EventBody {
             case "message": EventBody.message(type: type, value)
             case "part": EventBody.part(type: type, value)
             case "command": EventBody.command(type: type, value)
+            case "baton": BatonEvent(type: type, stored: value).map { .baton($0) }
             case "request": RequestEvent(type: type, stored: value).map { .request($0) }
             default: nil
             }
@@ -44,6 +45,7 @@ extension EventBody {
         switch type {
         case "input.added": return .inputAdded(id: id, agent: input.id("agent"), parts: parts)
         case "input.updated": return .inputUpdated(id: id, parts: parts)
+        case "input.answered": return input.id("message").map { .inputAnswered(id: id, message: $0) }
         case "input.withdrawn": return .inputWithdrawn(id: id, command: value.id("command"))
         default: return nil
         }

@@ -40,6 +40,14 @@ extension EventBody {
             writeCommand(to: &writer)
         case .request(let event):
             event.writeMembers(to: &writer)
+        case .baton(let event):
+            event.writeMembers(to: &writer)
+        case .inputAnswered(let id, let message):
+            writer.key("input")
+            writer.object {
+                $0.field("id", id.value)
+                $0.field("message", message.value)
+            }
         }
     }
 

@@ -19,6 +19,9 @@ public enum EventBody: Hashable, Sendable {
     case commandRejected(id: CommandID, reason: String)
     case commandApplied(id: CommandID)
     indirect case request(RequestEvent)
+    indirect case baton(BatonEvent)
+    /// By what an operator said: no agent need take it.
+    case inputAnswered(id: InputID, message: MessageID)
 
     public struct RunStart: Hashable, Sendable {
         public var id: RunID
@@ -59,6 +62,8 @@ public enum EventBody: Hashable, Sendable {
         case .commandRejected: "command.rejected"
         case .commandApplied: "command.applied"
         case .request(let event): event.type
+        case .baton(let event): event.type
+        case .inputAnswered: "input.answered"
         }
     }
 }

@@ -136,7 +136,11 @@ public struct RunError: Hashable, Sendable {
 }
 
 /// Whose voice a message is.
-public enum MessageRole: String, Sendable { case assistant, user, system, tool }
+public enum MessageRole: String, Sendable {
+    case assistant, user, system, tool
+    /// A person who answers in an agent's place, or whispers.
+    case `operator`
+}
 
 /// Something said, in parts.
 public struct Message: Hashable, Sendable {

@@ -23,6 +23,8 @@ public struct SessionLimits: Sendable {
     public var listedParticipants = 32
     /// Participants and devices whose read marks are kept.
     public var readMarks = 256
+    /// An operator who says nothing for so long has the baton no longer.
+    public var batonMilliseconds: Int64 = 900_000
     public var openRequests = 256
     public var requestPrompt = 8 << 10
     /// Arguments, default and answer of a request, each.

@@ -37,7 +37,7 @@ extension SessionMachine {
         _ frame: AppendFrame, in bytes: UnsafeBufferPointer<UInt8>, by holder: Holder, cursor: inout PartCursor,
         at: Timestamp
     ) -> Bool {
-        guard at.rawValue >= 0, runs[holder.run].state == .active, runs[holder.run].epoch == holder.epoch,
+        guard at.rawValue >= 0, baton == nil, runs[holder.run].state == .active, runs[holder.run].epoch == holder.epoch,
             frame.number == runs[holder.run].written + 1, frame.appends.count <= limits.eventsPerWrite,
             let place = place(of: frame.part, in: bytes, run: holder.id, cursor: &cursor),
             isAtEnd(frame, of: place)

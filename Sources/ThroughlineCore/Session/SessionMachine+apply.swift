@@ -25,6 +25,11 @@ extension SessionMachine {
             applyCommand(event)
         case .request(let change):
             apply(change, event)
+        case .baton(let change):
+            apply(change, event)
+        case .inputAnswered(let id, _):
+            applyAnswered(id)
+            touch(event)
         }
     }
 
@@ -112,6 +117,7 @@ extension SessionMachine {
                     parent: parent, audience: audience),
                 id: id)
             restricted.set(audience, of: id)
+            if run == nil { spoke(event.by, at: event.at) }
             if let run { runs[place(of: run)].openMessages.append(id) }
         case .messageEnded(let id, let status):
             let index = place(of: id)

@@ -56,6 +56,7 @@ extension SessionMachine {
 
     /// Everything that could refuse, before anything is emitted.
     private func checkExchange(_ exchange: Exchange, _ request: RunRequest) throws(Refusal) {
+        try requireNoBaton()
         guard runs[request.id] == nil else { throw Refusal(.runExists, "There is a run \(request.id) already.") }
         guard activeRuns.count < limits.activeRuns else {
             throw Refusal(.tooMany, "\(limits.activeRuns) runs are active. Wait until one ends.")

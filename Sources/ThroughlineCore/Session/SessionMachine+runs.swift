@@ -46,6 +46,7 @@ extension SessionMachine {
     }
 
     private func checkStart(_ request: RunRequest) throws(Refusal) {
+        try requireNoBaton()
         guard activeRuns.count < limits.activeRuns else {
             throw Refusal(.tooMany, "\(limits.activeRuns) runs are active. Wait until one ends.")
         }

@@ -16,6 +16,7 @@ extension SessionMachine {
         let run = try holder(of: id, token: token)
         if let number, number <= run.written { return Written(number: run.written, isDuplicate: true) }
         try requireActive(run, at: at)
+        try requireNoBaton()
         let next = run.written + 1
         if let number, number != next {
             throw Refusal(

@@ -28,6 +28,10 @@ public struct SessionMachine: Sendable {
     var participants: [String] = []
     var works: [(work: WorkID, run: RunID)] = []
     var timers = SessionTimers()
+    /// The operator who answers now, if one does.
+    public internal(set) var baton: Baton?
+    /// The last commands about it, so that a retry is known.
+    var batonCommands: [CommandID] = []
     /// How far everybody has read, who marked last at the end.
     var readMarks: [ReadMark] = []
     /// How many records without a number stand behind the last event.

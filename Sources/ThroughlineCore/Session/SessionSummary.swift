@@ -91,7 +91,8 @@ extension SessionMachine {
     public var summary: SessionSummary {
         SessionSummary(
             info: info, created: created, updated: updated, activeRuns: activeRuns.count,
-            untoldRuns: untoldRuns.count, queuedInputs: queuedInputs.count, claimable: claimableQueues,
+            untoldRuns: untoldRuns.count, queuedInputs: queuedInputs.count,
+            claimable: baton == nil ? claimableQueues : [],
             participants: participants, works: works, wakeUp: nextWakeUp)
     }
 

@@ -6,6 +6,8 @@ enum SessionTimer: Hashable, Sendable {
     case handOn(RunID)
     /// A request that nobody answered expires.
     case request(AgentRequestID)
+    /// The baton goes back, since its holder says nothing.
+    case baton
 }
 
 /// What a session has to do by itself, and when. Events set and clear it, so that it is the same after every replay.
@@ -43,6 +45,7 @@ extension SessionTimer {
         case .command(let id): "command \(id.value)"
         case .handOn(let id): "hand-on \(id.value)"
         case .request(let id): "request \(id.value)"
+        case .baton: "baton"
         }
     }
 }
@@ -57,6 +60,7 @@ extension SessionMachine {
             switch timer {
             case .command, .handOn: break  // Slices A and C.
             case .request(let id): expire(id, at: at)
+            case .baton: batonIsDue(at: at)
             }
         }
     }
@@ -75,6 +79,8 @@ extension SessionTimers: StateCodable {
             case .request(let id):
                 writer.number(3)
                 writer.text(id.value)
+            case .baton:
+                writer.number(4)
             }
             writer.time(entry.value)
         }
@@ -87,6 +93,7 @@ extension SessionTimers: StateCodable {
                 case 1: .command(try reader.id())
                 case 2: .handOn(try reader.id())
                 case 3: .request(try reader.id())
+                case 4: .baton
                 default: throw StateError()
                 }
             return (timer, try reader.time())

@@ -42,7 +42,7 @@ extension SessionMachine {
             $0.key("commands")
             $0.array(commands.items) { $1.write(to: &$0) }
             $0.key("baton")
-            $0.null()
+            if let baton { baton.write(to: &$0) } else { $0.null() }
             $0.key("reads")
             $0.array(readMarks) { $1.write(to: &$0) }
         }
@@ -122,7 +122,7 @@ extension Run {
 }
 
 extension Message {
-    func write(to writer: inout JSONWriter) {
+    public func write(to writer: inout JSONWriter) {
         writer.object {
             $0.field("id", id.value)
             $0.field("seq", sequence.rawValue)

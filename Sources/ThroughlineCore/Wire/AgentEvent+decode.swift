@@ -63,7 +63,7 @@ extension OperationDecoder {
     private func messageStarted(_ message: JSONValue) throws(Refusal) -> AgentEvent {
         var role = MessageRole.assistant
         if let given = message["role"] {
-            guard let known = given.string.flatMap(MessageRole.init) else {
+            guard let known = given.string.flatMap(MessageRole.init), known != .operator else {
                 throw invalid("role", "is assistant, user, system or tool")
             }
             role = known

@@ -48,6 +48,7 @@ public struct OperationDecoder: Sendable {
 
     public func command(_ body: JSONValue) throws(Refusal) -> Operation {
         guard let verb = body["verb"]?.string else { throw missing("verb") }
+        if let operation = try baton(verb, body) { return operation }
         guard verb == "cancel" else {
             throw Refusal(.verbUnsupported, "The verb is cancel; this server has no other yet.")
         }
@@ -167,7 +168,7 @@ public struct OperationDecoder: Sendable {
         throw invalid("target", "names one of run, input, agent, mine, all")
     }
 
-    private func inputParts(_ body: JSONValue) throws(Refusal) -> [InputPart] {
+    func inputParts(_ body: JSONValue) throws(Refusal) -> [InputPart] {
         guard let given = body["parts"] else { throw missing("parts") }
         guard given.kind == .array, (1...limits.inputParts).contains(given.count) else {
             throw invalid("parts", "is an array of 1 to \(limits.inputParts) parts")

@@ -11,6 +11,9 @@ public enum Operation: Sendable {
     case heartbeat(run: RunID, token: String)
     case endRun(EndRun)
     case answer(RequestAnswer)
+    case takeBaton(id: CommandID?)
+    case returnBaton(id: CommandID?, note: [InputPart])
+    case say(Say)
 
     public struct StartRun: Sendable {
         public var id: RunID?
@@ -47,6 +50,26 @@ public enum Operation: Sendable {
             self.number = number
             self.events = events
             self.frame = frame
+        }
+    }
+
+    public struct Say: Sendable {
+        public var id: MessageID?
+        public var parts: [InputPart]
+        public var audience: Audience
+        public var parent: MessageID?
+        /// The inputs that it answers.
+        public var answers: [InputID]
+
+        public init(
+            id: MessageID?, parts: [InputPart], audience: Audience = .everyone, parent: MessageID? = nil,
+            answers: [InputID] = []
+        ) {
+            self.id = id
+            self.parts = parts
+            self.audience = audience
+            self.parent = parent
+            self.answers = answers
         }
     }
 

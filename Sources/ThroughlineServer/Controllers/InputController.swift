@@ -22,6 +22,11 @@ struct InputController: Sendable {
         try await perform(.withdrawInput(id: try fields.id("input", context)), request, context)
     }
 
+    /// What an operator says.
+    func say(request: Request, context: some RequestContext) async throws -> Response {
+        try await perform(try fields.decoder.say(try await fields.object(request)), request, context)
+    }
+
     func command(request: Request, context: some RequestContext) async throws -> Response {
         let operation = try fields.decoder.command(try await fields.object(request))
         let longest = Int(fields.limits.maximumCommandWait.nanoseconds / 1_000_000_000)

@@ -38,6 +38,7 @@ struct Routes: Sendable {
         router.get("/v1/sessions/{session}/requests/{request}", use: requests.show)
         router.post("/v1/sessions/{session}/requests/{request}/answer", use: requests.answer)
 
+        router.post("/v1/sessions/{session}/messages", use: inputs.say)
         router.get("/v1/sessions/{session}/presence", use: presence.show)
         router.post("/v1/sessions/{session}/presence", use: presence.say)
         router.post("/v1/sessions/{session}/read", use: presence.read)

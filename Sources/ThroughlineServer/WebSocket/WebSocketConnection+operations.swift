@@ -49,7 +49,7 @@ extension WebSocketConnection {
 
     private static let sessionOperations: Set<String> = [
         "write", "attach", "detach", "create", "update", "erase", "get", "events", "input", "input.update",
-        "input.withdraw", "command", "run", "heartbeat", "end", "request", "answer", "presence", "read",
+        "input.withdraw", "command", "run", "heartbeat", "end", "request", "answer", "presence", "read", "say",
     ]
 
     private func perform(_ op: String, on session: SessionID, _ frame: JSONValue, re: [UInt8]?) throws(Refusal) {
@@ -72,6 +72,7 @@ extension WebSocketConnection {
             submit(try decoder.updateInput(input, frame), on: session, by: by, re: re)
         case "input.withdraw":
             submit(.withdrawInput(id: try decoder.requiredID(frame, "input")), on: session, by: by, re: re)
+        case "say": submit(try decoder.say(try object(frame, "message")), on: session, by: by, re: re)
         case "command": try command(session, frame, by: by, re: re)
         case "run": submit(try decoder.startRun(try object(frame, "run")), on: session, by: by, re: re)
         case "heartbeat":

@@ -17,6 +17,7 @@ struct SessionReducer {
     var messages = Items()
     var commands = Items()
     var requests = Items()
+    var baton: Plain?
     /// The parts of each message in order, and which message a part is in.
     private var partsOf: [String: [String]] = [:]
     private var parts: [String: Plain] = [:]
@@ -50,6 +51,13 @@ struct SessionReducer {
         case "part.ended": return try endPart(event)
         case "command.requested": try add(to: \.commands, event, "command", state: "requested")
         case "command.accepted", "command.rejected", "command.applied": try changeCommand(event)
+        case "input.answered": try change(\.inputs, event["input"]?["id"]) { $0["state"] = .string("answered") }
+        case "baton.taken":
+            var taken = Plain.object([:])
+            for name in ["by", "seq", "at"] { taken[name] = event[name] }
+            taken["limit"] = event["baton"]?["limit"]
+            baton = taken
+        case "baton.returned": baton = nil
         case "request.opened": try openRequest(event)
         case "request.resolved", "request.expired", "request.withdrawn": try settleRequest(event)
         case let type: throw Violation("event \(seq) is of the unknown type \(type)")
@@ -70,10 +78,12 @@ struct SessionReducer {
                 })
             return message
         }
-        return .object([
+        var state = Plain.object([
             "seq": .other("\(seq)"), "session": session, "inputs": .array(inputs.all), "runs": .array(runs.all),
             "messages": .array(shown), "commands": .array(commands.all), "requests": .array(requests.all),
         ])
+        state["baton"] = baton
+        return state
     }
 
     func stateOf(run: String) -> String? { runs.byID[run]?["state"]?.text }

@@ -84,6 +84,8 @@ extension SessionMachine {
         timers.write(to: &writer)
         writer.list(requests.items)
         writer.list(readMarks)
+        writer.optional(baton) { $1.write(to: &$0) }
+        writer.list(batonCommands) { $0.text($1.value) }
     }
 
     /// What can be told from the rest (indexes, queues) is not written.
@@ -103,6 +105,8 @@ extension SessionMachine {
         timers = try SessionTimers(from: &reader)
         requests = Table(try reader.list(), id: \.id)
         readMarks = try reader.list()
+        baton = try reader.optional { reader throws(StateError) in try Baton(from: &reader) }
+        batonCommands = try reader.list { reader throws(StateError) in try reader.id() }
         openRequests = requests.items.filter { $0.state == .open }.map(\.id)
         queuedInputs = inputs.items.filter { $0.state == .queued }.map(\.id)
         activeRuns = runs.items.filter { $0.state == .active }.map(\.id)

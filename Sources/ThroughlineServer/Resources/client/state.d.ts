@@ -30,7 +30,7 @@ export interface Part {
 }
 
 export interface Message extends Item {
-  by: By; run?: string; role: 'assistant' | 'user' | 'system' | 'tool'; parent?: string; audience?: 'agents' | 'operators'; status: Progress; parts: Part[];
+  by: By; run?: string; role: 'assistant' | 'user' | 'system' | 'tool' | 'operator'; parent?: string; audience?: 'agents' | 'operators'; status: Progress; parts: Part[];
 }
 
 export interface Command extends Item {
@@ -46,6 +46,9 @@ export interface AgentRequest extends Item {
   answer?: { id?: string; value: unknown; digest?: string; note?: string; by: By; at: number }; reason?: string;
 }
 
+/** The operator who answers now, for as long as they say something within `limit` milliseconds. */
+export interface Baton { by: By; seq: number; at: number; limit: number }
+
 export interface State {
   readonly seq: number;
   readonly session: SessionInfo | null;
@@ -54,13 +57,14 @@ export interface State {
   readonly messages: readonly Message[];
   readonly requests: readonly AgentRequest[];
   readonly commands: readonly Command[];
+  readonly baton: Baton | null;
 }
 
 export interface Snapshot {
   seq: number; session: SessionInfo; inputs: Input[]; runs: Run[]; messages: object[]; requests: AgentRequest[]; commands: Command[]; [field: string]: unknown;
 }
 
-/** What changed: `kind` is `snapshot`, `session`, `input`, `run`, `message`, `part`, `request` or `command`. */
+/** What changed: `kind` is `snapshot`, `session`, `input`, `run`, `message`, `part`, `request`, `command` or `baton`. */
 export interface Change {
   kind: string; id: string;
   /** Of a part: its message. */

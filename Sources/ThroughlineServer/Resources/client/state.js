@@ -8,7 +8,7 @@ import { byteLength, dropBytes } from './text.js';
 /** The state before the first event. */
 export function emptyState() {
   return {
-    seq: 0, session: null, inputs: [], runs: [], messages: [], requests: [], commands: [],
+    seq: 0, session: null, inputs: [], runs: [], messages: [], requests: [], commands: [], baton: null,
     places: {
       inputs: new Map(), runs: new Map(), messages: new Map(), requests: new Map(), commands: new Map(), parts: new Map(),
     },
@@ -20,6 +20,7 @@ export function fromSnapshot(snapshot) {
   const state = emptyState();
   state.seq = snapshot.seq;
   state.session = snapshot.session ?? null;
+  state.baton = snapshot.baton ?? null;
   if (snapshot.more) state.more = true;
   for (const kind of ['inputs', 'runs', 'messages', 'requests', 'commands']) {
     state[kind] = [...(snapshot[kind] ?? [])];
@@ -126,6 +127,9 @@ class Draft {
       case 'request.resolved':
       case 'request.expired':
       case 'request.withdrawn': return this.#requestSettled(event);
+      case 'input.answered': return this.#change('inputs', event.input.id, { state: 'answered' });
+      case 'baton.taken':
+      case 'baton.returned': return this.#baton(event);
       case 'withheld': return null; // Not for this reader.
       default: return null; // A later version's event: it counts, it changes nothing here.
     }
@@ -198,6 +202,12 @@ class Draft {
     const known = { state: event.type.slice('command.'.length) };
     if (reason !== undefined) known.reason = reason;
     return this.#change('commands', id, known);
+  }
+
+  #baton({ type, seq, at, by, baton }) {
+    this.#state.baton = type === 'baton.taken' ? { by, seq, at, limit: baton.limit } : null;
+    this.#note('baton', 'baton');
+    return null;
   }
 
   /** Also when its content changed: then it keeps its place, and answers to what it was before are void. */

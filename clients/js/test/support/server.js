@@ -144,5 +144,5 @@ export class FakeServer {
 /** The snapshot as it crosses the wire: no byte lengths, no index. */
 export function snapshot({ places, ...state }) {
   const messages = state.messages.map((message) => ({ ...message, parts: message.parts.map(({ bytes, ...part }) => part) }));
-  return JSON.parse(JSON.stringify({ ...state, messages, baton: null }));
+  return JSON.parse(JSON.stringify({ ...state, messages }));
 }

@@ -1,0 +1,32 @@
+extension OperationDecoder {
+    /// `takeover`, or `handback` with a note in `parts`; `nil` for other verbs.
+    func baton(_ verb: String, _ body: JSONValue) throws(Refusal) -> Operation? {
+        switch verb {
+        case "takeover": return .takeBaton(id: try optionalID(body, "id"))
+        case "handback":
+            let note = body["parts"] == nil ? [] : try inputParts(body)
+            return .returnBaton(id: try optionalID(body, "id"), note: note)
+        default: return nil
+        }
+    }
+
+    /// `{"id"?, "parts", "audience"?, "parent"?, "answers"?: [input ids]}`.
+    public func say(_ body: JSONValue) throws(Refusal) -> Operation {
+        var answers: [InputID] = []
+        if let given = body["answers"] {
+            guard given.kind == .array, given.count <= limits.queuedInputs else {
+                throw invalid("answers", "is an array of input ids")
+            }
+            for element in given.elements {
+                guard let id = element.string.flatMap({ InputID($0) }), !answers.contains(id) else {
+                    throw invalid("answers", "is an array of different input ids")
+                }
+                answers.append(id)
+            }
+        }
+        return .say(
+            .init(
+                id: try optionalID(body, "id"), parts: try inputParts(body), audience: try audience(body),
+                parent: try optionalID(body, "parent"), answers: answers))
+    }
+}
