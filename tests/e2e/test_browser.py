@@ -3,6 +3,7 @@ import re
 import shutil
 import threading
 import time
+import urllib.parse
 
 import pytest
 from selenium import webdriver
@@ -69,8 +70,8 @@ class Storyteller(threading.Thread):
 class Tab:
     """One window of the browser, by its own port."""
 
-    def __init__(self, driver, port, session, first):
-        self.driver, self.url = driver, f"http://127.0.0.1:{port}/?session={session}"
+    def __init__(self, driver, port, session, first, who=""):
+        self.driver, self.url = driver, f"http://127.0.0.1:{port}/?session={session}{who and '&as=' + urllib.parse.quote(who)}"
         if not first:
             driver.switch_to.new_window("window")
         self.window = driver.current_window_handle

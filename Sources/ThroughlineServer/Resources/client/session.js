@@ -1,6 +1,6 @@
 import { backoff } from './backoff.js';
-import { Emitter } from './emitter.js';
 import { ThroughlineError } from './errors.js';
+import { Participation, partsOf } from './participation.js';
 import { activeRuns, apply, emptyState, find, fromSnapshot } from './state.js';
 
 const FINAL = new Set(['session_erased', 'session_not_found', 'not_allowed', 'role_refused', 'id_invalid']);
@@ -8,12 +8,11 @@ const FINAL = new Set(['session_erased', 'session_not_found', 'not_allowed', 'ro
 /**
  * One session, live: its state, what is on its way to it, and what can be done with it.
  *
- * Emits `change` (changes, state) after every frame, `status`, and `outbox`. `status` is `{name, error?}`: `attaching`, `live`,
+ * Emits `change` (changes, state) after every frame, `status`, `outbox`, and `presence`. `status` is `{name, error?}`: `attaching`, `live`,
  * `interrupted` (not connected), `missing`, `erased`, `refused` or `detached`. It is `live` once everything the server had when
  * we attached is here.
  */
-export class Session extends Emitter {
-  id;
+export class Session extends Participation {
   state = emptyState();
   status = { name: 'attaching' };
   /** How often the events did not follow on, and how many had already been held. */
@@ -29,8 +28,7 @@ export class Session extends Emitter {
   #failures = 0;
 
   constructor(id, client, { create, forget }) {
-    super();
-    this.id = id;
+    super(id, client);
     this.#client = client;
     this.#create = create;
     this.#forget = forget;
@@ -52,7 +50,7 @@ export class Session extends Emitter {
    * Answers its id at once; `pending` tells how it fares. A session that is missing is created first.
    */
   send(content, { agent, id = this.#client.mint('i') } = {}) {
-    const parts = typeof content === 'string' ? [{ kind: 'text', text: content }] : content;
+    const parts = partsOf(content);
     const create = this.#create || this.status.name === 'missing';
     this.#client.outbox.add({ id, session: this.id, parts, ...(agent && { agent }), ...(create && { create }) });
     return id;
@@ -70,7 +68,7 @@ export class Session extends Emitter {
 
   /** Takes back an input that nobody has taken yet. */
   withdraw(id) {
-    return this.#insist('input.withdraw', { session: this.id, input: id });
+    return this.insist('input.withdraw', { session: this.id, input: id });
   }
 
   /**
@@ -79,7 +77,7 @@ export class Session extends Emitter {
    */
   async stop(target = { all: true }, { timeout = 60_000 } = {}) {
     const command = { id: this.#client.mint('c'), verb: 'cancel', target };
-    return (await this.#insist('command', { session: this.id, command }, timeout)).command;
+    return (await this.insist('command', { session: this.id, command }, timeout)).command;
   }
 
   /** Stops reading. The session goes on. */
@@ -104,7 +102,7 @@ export class Session extends Emitter {
       if (this.#create && !resumes) await this.#client.request('create', { session: this.id }, { resend: false });
       if (attachment !== this.#attachment) return;
       const start = resumes ? { after: this.state.seq } : { from: 'snapshot' };
-      const answer = this.#client.request('attach', { session: this.id, ...start }, { resend: false });
+      const answer = this.#client.request('attach', { session: this.id, presence: true, ...start }, { resend: false });
       // What follows the answer may come in the same turn, before the promise is heard.
       this.#accepts = resumes ? 'events' : 'snapshot';
       const { seq } = await answer;
@@ -120,12 +118,14 @@ export class Session extends Emitter {
     if (frame.run !== undefined) return; // For the agent that holds the run.
     if (frame.error) return this.#ended(ThroughlineError.from(frame.error));
     if (frame.snapshot && this.#accepts === 'snapshot') return this.#takeSnapshot(frame.snapshot);
+    if (frame.presence) return this.hear(frame.presence);
     if (frame.events && this.#accepts === 'events') this.#takeEvents(frame.events);
   }
 
   dropped() {
     this.#attachment++;
     this.#accepts = 'nothing';
+    this.hear([]);
     if (this.status.name === 'attaching' || this.status.name === 'live') this.#become('interrupted');
   }
 
@@ -198,21 +198,6 @@ export class Session extends Emitter {
     if (this.status.name === name && !error) return;
     this.status = error ? { name, error } : { name };
     this.emit('status', this.status);
-  }
-
-  /** Sends until the server has answered; `fields` carry the id that makes it harmless. */
-  async #insist(op, fields, timeout = 60_000) {
-    const { clock, random } = this.#client;
-    const end = clock.now() + timeout;
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return await this.#client.request(op, fields, { timeout: Math.min(15_000, end - clock.now()) });
-      } catch (error) {
-        const delay = backoff(attempt, { random });
-        if (!error.isTransient || error.code === 'refused' || clock.now() + delay >= end) throw error;
-        await new Promise((resume) => { clock.setTimeout(resume, delay); });
-      }
-    }
   }
 }
 

@@ -1,6 +1,6 @@
 // Types of `throughline-client`. Times are milliseconds since 1970 UTC.
 
-import type { Change, Command, Part, Snapshot, State } from './state.js';
+import type { AgentRequest, Baton, By, Change, Command, Part, Snapshot, State } from './state.js';
 
 export * from './state.js';
 
@@ -65,6 +65,11 @@ export interface SessionSummary {
   created: number; updated: number; seq: number; activity: 'idle' | 'waiting' | 'working'; queued: number;
 }
 
+/** Somebody on one device, or the agent of an active run. */
+export type Presence =
+  | { id: string; role: Role; device?: string; since: number; typing?: true; viewing?: string; read?: number }
+  | { id: string; role: 'agent'; run: string; health: 'good' | 'late' };
+
 export interface SessionStatus {
   name: 'attaching' | 'live' | 'interrupted' | 'missing' | 'erased' | 'refused' | 'detached';
   error?: ThroughlineError;
@@ -116,11 +121,19 @@ export class Session {
   on(name: 'change', listener: (changes: Change[], state: State) => void): () => void;
   on(name: 'status', listener: (status: SessionStatus) => void): () => void;
   on(name: 'outbox', listener: () => void): () => void;
+  on(name: 'presence', listener: (presence: Presence[]) => void): () => void;
+  readonly presence: Presence[];
   send(content: Content, options?: { agent?: string; id?: string }): string;
   retry(id: string): void;
   discard(id: string): void;
   withdraw(id: string): Promise<unknown>;
   stop(target?: Target, options?: { timeout?: number }): Promise<Command>;
+  answer(request: string, value: unknown, options?: { note?: string }): Promise<AgentRequest>;
+  say(content: Content, options?: { audience?: 'agents' | 'operators'; answers?: string[]; id?: string }): Promise<unknown>;
+  takeover(): Promise<{ baton: Baton | null }>;
+  handback(note?: Content): Promise<{ baton: Baton | null }>;
+  typing(isTyping?: boolean): void;
+  seen(seq?: number): void;
   detach(): void;
 }
 

@@ -96,6 +96,11 @@ export class FakeServer {
     }
   }
 
+  /** Sends a frame about a session to whoever is attached, beside its events. */
+  tell(id, fields) {
+    for (const socket of this.sockets) if (socket.attached.has(id)) this.#send(socket, { session: id, ...fields });
+  }
+
   _ping() { return { ok: {} }; }
   _create({ session }) { return { ok: { session: this.session(session).state.session, seq: 1 } }; }
   _list() { return { ok: { sessions: [...this.sessions.keys()].map((id) => ({ id })) } }; }
@@ -126,6 +131,11 @@ export class FakeServer {
     if (!session.state.inputs.some((known) => known.id === input.id)) this.append(id, [{ type: 'input.added', input }]);
     return { ok: { input, seq: session.state.seq } };
   }
+
+  _presence() { return { ok: { presence: [] } }; }
+  _read({ seq }) { return { ok: { read: seq, tail: seq } }; }
+  _say({ message }) { return { ok: { message } }; }
+  _answer({ request, answer }) { return { ok: { request: { id: request, state: 'resolved', answer } } }; }
 
   _command({ session: id, command }) {
     const session = this.#known(id);

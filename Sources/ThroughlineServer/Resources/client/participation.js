@@ -1,0 +1,89 @@
+import { backoff } from './backoff.js';
+import { Emitter } from './emitter.js';
+import { find } from './state.js';
+
+/**
+ * What a person does in a session besides reading it and sending to it: be seen, answer what agents ask, and answer in their place.
+ *
+ * `Session` is one. Emits `presence` with who is here.
+ */
+export class Participation extends Emitter {
+  id;
+  /** Who is here, as the server said last: live only, and empty while nothing is read. */
+  presence = [];
+
+  #client;
+
+  constructor(id, client) {
+    super();
+    this.id = id;
+    this.#client = client;
+  }
+
+  /**
+   * Answers a request of an agent, and gives the request as it stands then. Throws `request_resolved`, with the `request` and its
+   * answer, when somebody else was first, and `request_changed` when the agent has changed what it asks.
+   */
+  async answer(request, value, { note } = {}) {
+    const { digest } = find(this.state, 'requests', request) ?? {};
+    const answer = { id: this.#client.mint('a'), value, ...(digest && { digest }), ...(note && { note }) };
+    return (await this.insist('answer', { session: this.id, request, answer })).request;
+  }
+
+  /** As an operator: says something, to everyone or only to `audience`. `answers`: ids of queued inputs that it answers. */
+  say(content, { audience, answers = [], id = this.#client.mint('m') } = {}) {
+    const message = { id, parts: partsOf(content), ...(audience && { audience }), ...(answers.length && { answers }) };
+    return this.insist('say', { session: this.id, message });
+  }
+
+  /** As an operator: takes the baton. The agents wait. */
+  takeover() {
+    return this.insist('command', { session: this.id, command: { id: this.#client.mint('c'), verb: 'takeover' } });
+  }
+
+  /** As an operator: gives the baton back, perhaps with a note for the agents. */
+  handback(note) {
+    const command = { id: this.#client.mint('c'), verb: 'handback', ...(note && { parts: partsOf(note) }) };
+    return this.insist('command', { session: this.id, command });
+  }
+
+  /** Tells the others that somebody types here. What cannot be told now is not told later. */
+  typing(isTyping = true) {
+    this.#tell('presence', { typing: isTyping });
+  }
+
+  /** Says that the session was seen up to an event on this device. */
+  seen(seq = this.state.seq) {
+    this.#tell('read', { seq });
+  }
+
+  /** Called by the session: who is here now. */
+  hear(presence) {
+    this.presence = presence;
+    this.emit('presence', presence);
+  }
+
+  /** Sends until the server has answered; `fields` carry the id that makes it harmless. */
+  async insist(op, fields, timeout = 60_000) {
+    const { clock, random } = this.#client;
+    const end = clock.now() + timeout;
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await this.#client.request(op, fields, { timeout: Math.min(15_000, end - clock.now()) });
+      } catch (error) {
+        const delay = backoff(attempt, { random });
+        if (!error.isTransient || error.code === 'refused' || clock.now() + delay >= end) throw error;
+        await new Promise((resume) => { clock.setTimeout(resume, delay); });
+      }
+    }
+  }
+
+  #tell(op, fields) {
+    if (this.status.name === 'live') this.#client.request(op, { session: this.id, ...fields }, { resend: false }).catch(() => {});
+  }
+}
+
+/** Text as the parts of a message; parts as they are. */
+export function partsOf(content) {
+  return typeof content === 'string' ? [{ kind: 'text', text: content }] : content;
+}
