@@ -1,11 +1,16 @@
 import { mint } from '../client/throughline.js';
 
-/** Who this browser is: a name that stays, on a device that is this tab. */
-export function identity() {
+/**
+ * Who this browser is: a name that stays, on a device that is this tab. `as`, from the address, says otherwise, as the protocol's
+ * header does: `olga; role=operator; device=desk`.
+ */
+export function identity(as) {
+  const [id, ...fields] = (as ?? '').split(';').map((text) => text.trim());
+  const given = Object.fromEntries(fields.map((field) => field.split('=').map((text) => text.trim())));
   return {
-    id: keep('localStorage', 'throughline.participant', () => `guest-${mint('').slice(-4)}`),
-    role: 'user',
-    device: keep('sessionStorage', 'throughline.device', () => mint('tab').slice(0, 12)),
+    id: id || keep('localStorage', 'throughline.participant', () => `guest-${mint('').slice(-4)}`),
+    role: ['operator', 'observer'].includes(given.role) ? given.role : 'user',
+    device: given.device || keep('sessionStorage', 'throughline.device', () => mint('tab').slice(0, 12)),
   };
 }
 
