@@ -76,11 +76,13 @@ let package = Package(
             resources: [.copy("Resources")],
             swiftSettings: settings
         ),
+        .target(name: "ThroughlineBuilder", resources: [.copy("Templates")], swiftSettings: settings),
         .systemLibrary(name: "CJemalloc", pkgConfig: "jemalloc", providers: [.apt(["libjemalloc-dev"])]),
         .executableTarget(
             name: "throughline",
             dependencies: [
                 .target(name: "CJemalloc", condition: .when(platforms: [.linux])),
+                "ThroughlineBuilder",
                 "ThroughlineServer",
                 "ThroughlineStorage",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

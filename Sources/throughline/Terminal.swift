@@ -36,6 +36,41 @@ enum Terminal {
         return ["y", "yes"].contains(readLine()?.lowercased())
     }
 
+    /// Asks for a word; nothing stands for the default.
+    static func ask(_ question: String, default value: String) throws -> String {
+        let bytes = Array("\(question) [\(value)] ".utf8)
+        _ = bytes.withUnsafeBytes { writeBytes(STDERR_FILENO, $0.baseAddress, $0.count) }
+        guard let answer = readLine() else { throw Failure("Nothing was answered.") }
+        return answer.isEmpty ? value : answer
+    }
+
+    /// Asks for one of a few; the first is the default.
+    static func choose<Choice: CaseIterable & RawRepresentable<String>>(
+        _ question: String, from type: Choice.Type
+    ) throws -> Choice {
+        let names = Choice.allCases.map(\.rawValue)
+        let answer = try ask("\(question) \(names.joined(separator: " or "))", default: names[0])
+        guard let choice = Choice(rawValue: answer) else {
+            throw Failure("‘\(answer)’ is none of \(names.joined(separator: ", ")).", status: Failure.usage)
+        }
+        return choice
+    }
+
+    /// A color of text on a terminal.
+    enum Color: String {
+        case plain = ""
+        case red = "31"
+        case green = "32"
+        case yellow = "33"
+        case cyan = "36"
+    }
+
+    /// The text in a color, where somebody looks at it who has not set NO_COLOR.
+    static func paint(_ text: String, _ color: Color) -> String {
+        guard color != .plain, isatty(STDOUT_FILENO) == 1, getenv("NO_COLOR") == nil else { return text }
+        return "\u{1B}[\(color.rawValue)m\(text)\u{1B}[0m"
+    }
+
     /// All of standard input.
     static func readAll() -> String {
         var text = ""

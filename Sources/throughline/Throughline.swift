@@ -1,4 +1,5 @@
 import ArgumentParser
+import ThroughlineBuilder
 
 #if canImport(Glibc)
     import Glibc
@@ -11,16 +12,25 @@ import ArgumentParser
 struct Throughline: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "throughline",
-        abstract: "Keeps AI sessions as durable, ordered, shared, controllable things.",
+        abstract:
+            "Keeps AI sessions as durable, ordered, shared, controllable things, and builds REST APIs beside them.",
         discussion: """
             EXAMPLES:
               throughline serve --dev
               throughline session tail sea
               throughline data verify ./throughline-data
+              throughline new shop --target express --database postgres
 
             EXIT STATUS: 0 done, 1 refused, 2 wrong usage, 3 the server cannot be reached.
             """,
-        subcommands: [Serve.self, Session.self, Key.self, DataCare.self, Bench.self])
+        subcommands: [Serve.self, Session.self, Key.self, DataCare.self, Bench.self],
+        groupedSubcommands: [
+            CommandGroup(
+                name: "REST builder",
+                subcommands: [
+                    New.self, Generate.self, Destroy.self, Undo.self, Routes.self,
+                ])
+        ])
 
     static func main() async {
         // A reader that goes away, such as `head`, is no reason to die noisily.
@@ -32,6 +42,9 @@ struct Throughline: AsyncParsableCommand {
             } else {
                 try command.run()
             }
+        } catch let refusal as DescriptionError {
+            Terminal.complain("throughline: " + refusal.message)
+            Terminal.leave(Failure.usage)
         } catch let failure as Failure {
             Terminal.complain("throughline: " + failure.message)
             Terminal.leave(failure.status)

@@ -1,0 +1,73 @@
+/// Which template makes which file, and when.
+struct TemplateUse: Sendable {
+    enum Condition: Sendable {
+        case always
+        case postgres
+    }
+
+    /// From the templates' folder of the target.
+    var template: String
+    /// From the project's root. For a resource, its names stand for themselves in braces, such as `{path}`.
+    var output: String
+    /// It makes a file for each resource.
+    var isForResource: Bool
+    var condition: Condition
+
+    static func file(_ path: String, as output: String? = nil, if condition: Condition = .always) -> TemplateUse {
+        TemplateUse(template: path, output: output ?? path, isForResource: false, condition: condition)
+    }
+
+    static func resource(_ template: String, as output: String, if condition: Condition = .always) -> TemplateUse {
+        TemplateUse(template: template, output: output, isForResource: true, condition: condition)
+    }
+
+    func applies(to project: Project) -> Bool {
+        switch condition {
+        case .always: true
+        case .postgres: project.database == .postgres
+        }
+    }
+}
+
+extension TemplateUse {
+    static func all(for target: Project.Target) -> [TemplateUse] {
+        switch target {
+        case .express: express
+        }
+    }
+
+    private static let express: [TemplateUse] = [
+        .file("package.json"),
+        .file("README.md"),
+        .file("gitignore", as: ".gitignore"),
+        .file("env.example", as: ".env.example"),
+        .file("Dockerfile"),
+        .file("dockerignore", as: ".dockerignore"),
+        .file("compose.yml"),
+        .file("ci.yml", as: ".github/workflows/ci.yml"),
+        .file("src/server.js"),
+        .file("src/app.js"),
+        .file("src/config.js"),
+        .file("src/database.js"),
+        .file("src/seed.js"),
+        .file("src/migrate.js", if: .postgres),
+        .file("src/routes/health.js"),
+        .resource("src/routes/resource.js", as: "src/routes/{path}.js"),
+        .file("src/controllers/health.js"),
+        .resource("src/controllers/resource.js", as: "src/controllers/{path}.js"),
+        .resource("src/models/resource.js", as: "src/models/{singularFile}.js"),
+        .file("src/stores/memory.js"),
+        .file("src/stores/postgres.js", if: .postgres),
+        .file("src/rest/http.js"),
+        .file("src/rest/json.js"),
+        .file("src/rest/list-query.js"),
+        .file("src/rest/middleware.js"),
+        .file("src/rest/model.js"),
+        .file("src/rest/problem.js"),
+        .file("src/rest/types.js"),
+        .file("test/api.js"),
+        .file("test/bodies.js"),
+        .file("test/health.test.js"),
+        .resource("test/resource.test.js", as: "test/{path}.test.js"),
+    ]
+}

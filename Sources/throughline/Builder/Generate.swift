@@ -1,0 +1,81 @@
+import ArgumentParser
+import ThroughlineBuilder
+
+/// `throughline generate`
+struct Generate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Adds to a project, or brings it up to date.",
+        discussion: """
+            EXAMPLES:
+              throughline generate resource user 'name:string' 'email:string:unique' 'age:int?' 'role:enum(admin,member)=member'
+              throughline generate project --dry-run
+            """,
+        subcommands: [GenerateResource.self, GenerateProject.self])
+}
+
+/// `throughline generate resource`
+struct GenerateResource: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "resource", abstract: "Adds a resource with five endpoints, or changes the fields of one.",
+        discussion: """
+            A field is name:type[?][=default][:unique|:index]. Types: string, text, int, double, decimal, bool, date, datetime,
+            uuid, json, enum(a,b), or the name of a resource, which makes a relation; behind that stands :restrict (the default),
+            :cascade or :setnull for what happens when the other item is deleted. A ? makes it optional. In a shell, put a field
+            in quotes.
+
+            For a resource that is there already, name all the fields that it should have: the migration follows, and your edits stay.
+
+            EXAMPLES:
+              throughline generate resource user 'name:string' 'email:string:unique' 'age:int?'
+              throughline generate resource project 'title:string' 'owner:users:cascade' 'status:enum(open,done)=open'
+              throughline generate resource person 'name:string' --plural people
+            """)
+
+    @Argument(help: "What one of them is called: user, blogPost.")
+    var name: String
+
+    @Argument(help: "The fields.")
+    var fields: [String]
+
+    @Option(help: "What many of them are called, where it is not said by the rules of English.")
+    var plural: String?
+
+    @OptionGroup var changes: ChangeOptions
+
+    func run() throws {
+        let folder = try ProjectFolder.current()
+        let resource = try Resource(name, plural: plural, fields: fields.map { try FieldGrammar.parse($0) })
+        let project = try folder.description().adding(resource)
+        let command = "throughline generate resource \(name) \(fields.map { "'\($0)'" }.joined(separator: " "))"
+        try changes.apply(folder.plan(to: project), to: folder, command: command)
+        guard !changes.dryRun else { return }
+        Terminal.print("")
+        PlanReport.endpoints([resource])
+        let migrate = project.database == .postgres ? "npm run migrate up, then " : ""
+        Terminal.print("\nNext: \(migrate)npm run dev. Back: throughline undo.")
+    }
+}
+
+/// `throughline generate project`
+struct GenerateProject: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "project", abstract: "Writes all files anew from throughline.json, and keeps your edits.",
+        discussion: """
+            After an edit of throughline.json, a change of templates, or a new version of the builder.
+
+            EXAMPLES:
+              throughline generate project --dry-run
+              throughline generate project
+            """)
+
+    @OptionGroup var changes: ChangeOptions
+
+    @Flag(help: "Deletes files that are not needed any more even if they were edited.")
+    var force = false
+
+    func run() throws {
+        let folder = try ProjectFolder.current()
+        let plan = try folder.plan(to: folder.description())
+        try changes.apply(plan, to: folder, command: "throughline generate project", force: force)
+    }
+}

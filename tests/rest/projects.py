@@ -1,0 +1,93 @@
+"""Makes projects with the builder, starts them, and stops them."""
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BINARY = os.environ.get("THROUGHLINE_BIN") or str(ROOT / ".build/debug/throughline")
+NODE_MODULES = pathlib.Path(os.environ.get("REST_NODE_MODULES") or ROOT / ".build-node/node_modules")
+START_SECONDS = 30
+
+# Every type, every kind of relation, and names that SQL, JavaScript and Swift keep for themselves.
+RESOURCES = [
+    ("user", "name:string", "email:string:unique", "age:int?", "role:enum(admin,member)=member"),
+    ("project", "title:string", "owner:users", "status:enum(open,in-progress,done)=open", "order:int?:index", "select:string?"),
+    ("comment", "body:text", "project:projects:cascade", "author:users?:setnull"),
+    ("folder", "name:string", "parent:folders?:setnull"),
+    ("thing", "count:int", "ratio:double?", "price:decimal?", "isDone:bool=false", "dueOn:date?", "startsAt:datetime?",
+     "token:uuid?", "settings:json?", "notes:text?", "class:string?", "limit:int?", "größe:string?"),
+]
+
+
+def throughline(*arguments, cwd, check=True, **options):
+    """Runs the builder; what it says is in the result."""
+    result = subprocess.run([BINARY, *arguments], cwd=cwd, capture_output=True, text=True, timeout=60, **options)
+    if check and result.returncode != 0:
+        raise AssertionError(f"throughline {' '.join(arguments)} left with {result.returncode}:\n{result.stdout}{result.stderr}")
+    return result
+
+
+def make_project(folder, target, database, resources=RESOURCES, name="shop"):
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder / name, ignore_errors=True)
+    throughline("new", name, "--target", target, "--database", database, cwd=folder)
+    for resource in resources:
+        throughline("generate", "resource", *resource, cwd=folder / name)
+    if target == "express":
+        (folder / name / "node_modules").symlink_to(NODE_MODULES)
+    return folder / name
+
+
+class API:
+    """A generated API as a process."""
+
+    def __init__(self, project, target, **settings):
+        self.project, self.target = project, target
+        self.settings = {"PORT": "0", **settings}
+        self.log = project.parent / f"{project.name}.log"
+        self.process = self.url = None
+
+    def command(self, *arguments):
+        return ["node", *(arguments or ["src/server.js"])]
+
+    def start(self):
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(
+                self.command(), cwd=self.project, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                env={**os.environ, **self.settings})
+        until = time.monotonic() + START_SECONDS
+        while time.monotonic() < until:
+            text = self.log.read_text()
+            if listening := re.search(r"listens on (http://127\.0\.0\.1:\d+)", text):
+                self.url = listening.group(1)
+                return self
+            if self.process.poll() is not None:
+                raise AssertionError(f"the API left with {self.process.returncode}:\n{text}")
+            time.sleep(0.02)
+        raise AssertionError(f"the API was not ready after {START_SECONDS} s:\n{self.log.read_text()}")
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        return self.process.returncode
+
+    def run(self, *arguments, check=True, timeout=60):
+        """Runs another program of the project: its migrations, its seeds."""
+        result = subprocess.run(
+            self.command(*arguments), cwd=self.project, capture_output=True, text=True, timeout=timeout,
+            env={**os.environ, **self.settings})
+        if check and result.returncode != 0:
+            raise AssertionError(f"{arguments} left with {result.returncode}:\n{result.stdout}{result.stderr}")
+        return result
+
+    def migrate(self, way="up", check=True):
+        return self.run("src/migrate.js", way, check=check)
