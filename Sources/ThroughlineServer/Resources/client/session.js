@@ -68,7 +68,7 @@ export class Session extends Participation {
 
   /** Takes back an input that nobody has taken yet. */
   withdraw(id) {
-    return this.insist('input.withdraw', { session: this.id, input: id });
+    return this.#insist('input.withdraw', { session: this.id, input: id });
   }
 
   /**
@@ -77,7 +77,7 @@ export class Session extends Participation {
    */
   async stop(target = { all: true }, { timeout = 60_000 } = {}) {
     const command = { id: this.#client.mint('c'), verb: 'cancel', target };
-    return (await this.insist('command', { session: this.id, command }, timeout)).command;
+    return (await this.#insist('command', { session: this.id, command }, timeout)).command;
   }
 
   /** Stops reading. The session goes on. */
@@ -198,6 +198,10 @@ export class Session extends Participation {
     if (this.status.name === name && !error) return;
     this.status = error ? { name, error } : { name };
     this.emit('status', this.status);
+  }
+
+  #insist(op, fields, timeout) {
+    return this.insist(op, fields, timeout);
   }
 }
 
