@@ -25,7 +25,7 @@ extension Operation {
         case .cancel: .control
         case .answer: .answer
         case .takeBaton, .returnBaton, .say: .operate
-        case .startRun, .write, .heartbeat, .endRun: .work
+        case .startRun, .write, .heartbeat, .spend, .endRun: .work
         }
     }
 }

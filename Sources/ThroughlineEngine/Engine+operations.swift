@@ -115,6 +115,9 @@ extension Engine {
             return try take(write, holder: holder, &state)
         case .heartbeat(let run, let token):
             return try heartbeat(run, token, holder: holder, &state)
+        case .spend(let run, let token, let usage):
+            try state.machine.spend(run, token: token, usage: usage, at: now)
+            return try heartbeat(run, token, holder: holder, &state)
         case .endRun(let end):
             return try endRun(end, &state)
         case .answer(let answer):
@@ -143,9 +146,10 @@ extension Engine {
     private func startRun(
         _ start: Operation.StartRun, by: Participant, holder: HolderConnection?, _ state: inout LiveSession.State
     ) throws(Refusal) -> Answer {
-        let request = RunRequest(
+        var request = RunRequest(
             id: start.id ?? RunID(unchecked: randomID("r-")), agent: start.agent, label: start.label,
             parent: start.parent, inputs: start.inputs, leaseMilliseconds: start.leaseMilliseconds, token: newToken())
+        request.budget = start.budget
         let isNew = try state.machine.startRun(request, by: .agent(start.agent, through: by), at: environment.now())
         if isNew { metrics.runsStarted.increment() }
         renewLease(of: request.id, holder: holder, &state)

@@ -385,3 +385,26 @@ def test_whispers_over_a_socket(server, api):
     assert "psst" in json.dumps(olga.events_up_to(tail)) and "psst" not in json.dumps(ada.events_up_to(tail))
     assert [event["type"] for event in ada.events_up_to(tail)] == ["session.created", "withheld"]
     [socket.close() for socket in (olga, ada)]
+
+
+def test_a_run_beyond_its_budget_ends(api):
+    api.create("s")
+    run = start_run(api, "s", "bot", budget={"tokens": 100, "cost": 0.5})
+    assert api.snapshot("s")["runs"][0]["budget"] == {"tokens": 100, "cost": 0.5}
+    beat = lambda usage: api.post(run.path("heartbeat"), {"usage": usage}, headers=run.headers())
+    beat({"tokens": 100, "cost": 0.5}).ok(200)
+    beat({"input_tokens": 60, "output_tokens": 40}).ok(200)
+    run.write(*run.start_message("m", "p")).ok(200)
+    over = beat({"prompt_tokens": 90, "completion_tokens": 11})
+    assert (over.status, over.code) == (409, "budget_exceeded")
+    ended = api.snapshot("s")["runs"][0]
+    assert (ended["state"], ended["error"]["code"], ended["usage"]["completion_tokens"]) == ("failed", "budget_exceeded", 11)
+    assert run.write(*run.start_message("n", "o")).code == "run_ended"
+    costly = start_run(api, "s", "bot", budget={"cost": 0.5})
+    assert api.post(costly.path("heartbeat"), {"usage": {"cost": 0.51}}, headers=costly.headers()).code == "budget_exceeded"
+    slow = start_run(api, "s", "bot", budget={"seconds": 1})
+    eventually(lambda: slow.heartbeat().code == "run_ended")
+    assert api.snapshot("s")["runs"][-1]["error"]["code"] == "budget_exceeded"
+    for budget in ({}, {"seconds": 0}, {"tokens": "many"}, {"dollars": 1}):
+        assert api.post("/v1/sessions/s/runs", {"agent": "bot", "budget": budget}).code == "field_invalid"
+    same_for_all(api)

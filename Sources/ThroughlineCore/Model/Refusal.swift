@@ -63,6 +63,7 @@ public struct Refusal: Error, Hashable, Sendable {
         case messageEnded = "message_ended"
         case partEnded = "part_ended"
         case cursorAhead = "cursor_ahead"
+        case budgetExceeded = "budget_exceeded"
         case batonHeld = "baton_held"
         case batonNotHeld = "baton_not_held"
         case requestResolved = "request_resolved"
@@ -99,7 +100,7 @@ public struct Refusal: Error, Hashable, Sendable {
             case .sessionExists, .sessionClosed, .inputClaimed, .inputNotQueued, .runExists, .runFenced, .runCancelled,
                 .runEnded, .writeGap, .offsetGap, .offsetConflict, .idTaken, .messageEnded, .partEnded, .cursorAhead,
                 .requestResolved, .requestExpired, .requestWithdrawn, .requestChanged,
-                .batonHeld, .batonNotHeld:
+                .batonHeld, .batonNotHeld, .budgetExceeded:
                 409
             case .sessionErased: 410
             case .tooLarge: 413

@@ -63,7 +63,7 @@ extension EventBody {
             return .runStarted(
                 RunStart(
                     id: id, agent: agent, label: run["label"]?.string, parent: run.id("parent"), inputs: inputs,
-                    epoch: epoch, leaseMilliseconds: lease))
+                    epoch: epoch, leaseMilliseconds: lease, budget: run["budget"].flatMap { RunBudget($0) }))
         case "run.ended":
             guard let reason = run["reason"]?.string.flatMap(Run.State.init) else { return nil }
             return .runEnded(

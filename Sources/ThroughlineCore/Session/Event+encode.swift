@@ -207,6 +207,7 @@ extension EventBody.RunStart {
             $0.field("epoch", epoch)
             $0.key("lease")
             $0.object { $0.field("milliseconds", leaseMilliseconds) }
+            $0.field("budget", raw: budget?.json)
         }
     }
 }

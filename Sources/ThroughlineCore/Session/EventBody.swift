@@ -31,6 +31,7 @@ public enum EventBody: Hashable, Sendable {
         public var inputs: [InputID]
         public var epoch: UInt64
         public var leaseMilliseconds: Int64
+        public var budget: RunBudget?
     }
 
     public struct RunEnd: Hashable, Sendable {

@@ -108,6 +108,7 @@ public struct Run: Hashable, Sendable {
     public var inputs: [InputID]
     public var epoch: UInt64
     public var leaseMilliseconds: Int64
+    public var budget: RunBudget?
     public var state = State.active
     /// A JSON object, compact.
     public var usage: [UInt8]?

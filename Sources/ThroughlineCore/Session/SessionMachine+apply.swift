@@ -81,7 +81,8 @@ extension SessionMachine {
         let run = Run(
             id: start.id, sequence: event.sequence, at: event.at, agent: start.agent, label: start.label,
             parent: start.parent, inputs: start.inputs, epoch: start.epoch,
-            leaseMilliseconds: start.leaseMilliseconds, token: "")
+            leaseMilliseconds: start.leaseMilliseconds, budget: start.budget, token: "")
+        setBudgetTimer(of: start.id, start.budget, at: event.at)
         runs.append(run, id: start.id)
         activeRuns.append(start.id)
         for id in start.inputs {
@@ -99,6 +100,7 @@ extension SessionMachine {
         runs[index].ended = at
         runs[index].untold = end.command
         activeRuns.removeAll { $0 == end.id }
+        timers.clear(.budget(end.id))
         let inputState: Input.State =
             switch end.reason {
             case .completed: .answered

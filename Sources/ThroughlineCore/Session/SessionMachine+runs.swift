@@ -9,6 +9,7 @@ public struct RunRequest: Hashable, Sendable {
     /// The lease's token, random, minted by the shell.
     public var token: String
     public var work: WorkID?
+    public var budget: RunBudget?
 
     public init(
         id: RunID, agent: AgentName, label: String? = nil, parent: RunID? = nil, inputs: [InputID] = [],
@@ -38,7 +39,8 @@ extension SessionMachine {
         try checkStart(request)
         let start = EventBody.RunStart(
             id: request.id, agent: request.agent, label: request.label, parent: request.parent,
-            inputs: request.inputs, epoch: 1, leaseMilliseconds: request.leaseMilliseconds)
+            inputs: request.inputs, epoch: 1, leaseMilliseconds: request.leaseMilliseconds,
+            budget: request.budget)
         emit(
             .runStarted(start), by: by, at: at,
             note: Note(run: request.id, token: request.token, work: request.work))

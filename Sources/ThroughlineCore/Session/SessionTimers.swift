@@ -8,6 +8,8 @@ enum SessionTimer: Hashable, Sendable {
     case request(AgentRequestID)
     /// The baton goes back, since its holder says nothing.
     case baton
+    /// The seconds that a run may take are over.
+    case budget(RunID)
 }
 
 /// What a session has to do by itself, and when. Events set and clear it, so that it is the same after every replay.
@@ -46,6 +48,7 @@ extension SessionTimer {
         case .handOn(let id): "hand-on \(id.value)"
         case .request(let id): "request \(id.value)"
         case .baton: "baton"
+        case .budget(let id): "budget \(id.value)"
         }
     }
 }
@@ -61,6 +64,7 @@ extension SessionMachine {
             case .command, .handOn: break  // Slices A and C.
             case .request(let id): expire(id, at: at)
             case .baton: batonIsDue(at: at)
+            case .budget(let id): budgetIsDue(of: id, at: at)
             }
         }
     }
@@ -81,6 +85,9 @@ extension SessionTimers: StateCodable {
                 writer.text(id.value)
             case .baton:
                 writer.number(4)
+            case .budget(let id):
+                writer.number(5)
+                writer.text(id.value)
             }
             writer.time(entry.value)
         }
@@ -94,6 +101,7 @@ extension SessionTimers: StateCodable {
                 case 2: .handOn(try reader.id())
                 case 3: .request(try reader.id())
                 case 4: .baton
+                case 5: .budget(try reader.id())
                 default: throw StateError()
                 }
             return (timer, try reader.time())

@@ -110,6 +110,7 @@ extension Run {
             $0.key("inputs")
             $0.array(inputs) { $0.string($1.value) }
             $0.field("epoch", epoch)
+            $0.field("budget", raw: budget?.json)
             $0.field("state", state.rawValue)
             $0.field("usage", raw: usage)
             if let error {

@@ -70,10 +70,11 @@ public struct OperationDecoder: Sendable {
                 inputs.append(id)
             }
         }
-        return .startRun(
-            .init(
-                id: try optionalID(body, "id"), agent: try requiredID(body, "agent"), label: label,
-                parent: try optionalID(body, "parent"), inputs: inputs, leaseMilliseconds: try lease(body)))
+        var start = Operation.StartRun(
+            id: try optionalID(body, "id"), agent: try requiredID(body, "agent"), label: label,
+            parent: try optionalID(body, "parent"), inputs: inputs, leaseMilliseconds: try lease(body))
+        start.budget = try budget(body)
+        return .startRun(start)
     }
 
     public func endRun(_ run: RunID, token: String, _ body: JSONValue) throws(Refusal) -> Operation {
@@ -142,7 +143,7 @@ public struct OperationDecoder: Sendable {
         return text
     }
 
-    private func usage(_ body: JSONValue) throws(Refusal) -> [UInt8]? {
+    func usage(_ body: JSONValue) throws(Refusal) -> [UInt8]? {
         guard let usage = body["usage"], !usage.isNull else { return nil }
         guard usage.kind == .object, usage.source.count <= limits.usage else {
             throw invalid("usage", "is a JSON object of at most \(limits.usage) bytes")

@@ -11,6 +11,8 @@ public enum Operation: Sendable {
     case heartbeat(run: RunID, token: String)
     case endRun(EndRun)
     case answer(RequestAnswer)
+    /// A heartbeat that says what the run has used so far.
+    case spend(run: RunID, token: String, usage: [UInt8])
     case takeBaton(id: CommandID?)
     case returnBaton(id: CommandID?, note: [InputPart])
     case say(Say)
@@ -22,6 +24,7 @@ public enum Operation: Sendable {
         public var parent: RunID?
         public var inputs: [InputID]
         public var leaseMilliseconds: Int64
+        public var budget: RunBudget?
 
         public init(
             id: RunID?, agent: AgentName, label: String? = nil, parent: RunID? = nil, inputs: [InputID] = [],

@@ -1,4 +1,18 @@
 extension OperationDecoder {
+    /// `{"usage"?}`: what the run has used so far.
+    public func heartbeat(_ run: RunID, token: String, _ body: JSONValue) throws(Refusal) -> Operation {
+        guard let usage = try usage(body) else { return .heartbeat(run: run, token: token) }
+        return .spend(run: run, token: token, usage: usage)
+    }
+
+    func budget(_ body: JSONValue) throws(Refusal) -> RunBudget? {
+        guard let given = body["budget"], !given.isNull else { return nil }
+        guard given.source.count <= limits.usage, let budget = RunBudget(given) else {
+            throw invalid("budget", "is of seconds (1 to 604800), tokens and cost, each above zero")
+        }
+        return budget
+    }
+
     /// `takeover`, or `handback` with a note in `parts`; `nil` for other verbs.
     func baton(_ verb: String, _ body: JSONValue) throws(Refusal) -> Operation? {
         switch verb {

@@ -55,7 +55,9 @@ struct RunController: Sendable {
 
     func heartbeat(request: Request, context: some RequestContext) async throws -> Response {
         let run: RunID = try fields.id("run", context)
-        return try await perform(.heartbeat(run: run, token: try fields.lease(request)), request, context)
+        let token = try fields.lease(request)
+        let heartbeat = try fields.decoder.heartbeat(run, token: token, try await fields.object(request))
+        return try await perform(heartbeat, request, context)
     }
 
     func end(request: Request, context: some RequestContext) async throws -> Response {

@@ -76,9 +76,8 @@ extension WebSocketConnection {
         case "command": try command(session, frame, by: by, re: re)
         case "run": submit(try decoder.startRun(try object(frame, "run")), on: session, by: by, re: re)
         case "heartbeat":
-            submit(
-                .heartbeat(run: try decoder.requiredID(frame, "run"), token: try lease(frame)), on: session, by: by,
-                re: re)
+            let run: RunID = try decoder.requiredID(frame, "run")
+            submit(try decoder.heartbeat(run, token: try lease(frame), frame), on: session, by: by, re: re)
         case "end":
             let run: RunID = try decoder.requiredID(frame, "run")
             submit(try decoder.endRun(run, token: try lease(frame), frame), on: session, by: by, re: re)

@@ -95,6 +95,7 @@ extension Run: StateCodable {
         writer.list(inputs) { $0.text($1.value) }
         writer.number(epoch)
         writer.number(UInt64(bitPattern: leaseMilliseconds))
+        writer.optional(budget) { $0.text($1.json) }
         writer.text(state.rawValue)
         writer.optional(usage) { $0.text($1) }
         writer.optional(error) { $1.write(to: &$0) }
@@ -111,6 +112,7 @@ extension Run: StateCodable {
             id: try reader.id(), sequence: try reader.sequence(), at: try reader.time(), agent: try reader.id(),
             label: try reader.optionalString(), parent: try reader.optionalID(), inputs: try reader.ids(),
             epoch: try reader.number(), leaseMilliseconds: Int64(bitPattern: try reader.number()),
+            budget: try reader.optional { reader throws(StateError) in try RunBudget(from: &reader) },
             state: try reader.name(), usage: try reader.optional { reader throws(StateError) in try reader.text() },
             error: try reader.optional { reader throws(StateError) in try RunError(from: &reader) },
             ended: try reader.optional { reader throws(StateError) in try reader.time() },

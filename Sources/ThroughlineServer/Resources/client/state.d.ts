@@ -15,6 +15,7 @@ export interface Input extends Item {
 
 export interface Run extends Item {
   agent: string; label?: string; parent?: string; inputs: string[]; epoch: number;
+  budget?: { seconds?: number; tokens?: number; cost?: number };
   state: 'active' | 'completed' | 'failed' | 'cancelled' | 'lost';
   usage?: unknown; error?: { code: string; message: string }; ended?: number;
 }
