@@ -145,6 +145,7 @@ let package = Package(
             exclude: ["budget.txt"],
             swiftSettings: settings
         ),
+        .testTarget(name: "BuilderTests", dependencies: ["ThroughlineBuilder"], swiftSettings: settings),
         .testTarget(
             name: "CoreTests", dependencies: ["ThroughlineCore", "ThroughlineTestKit"], swiftSettings: settings),
         .testTarget(

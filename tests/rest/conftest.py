@@ -11,7 +11,9 @@ import pytest
 import database
 import projects
 
-TARGETS = ["express-memory", "express-postgres"]
+# A Swift project with PostgreSQL is built once, and keeps its items in memory when it is told to. `hummingbird-plain` is one that was
+# generated for memory alone; it costs a build of its own, so it is tested when it is asked for.
+TARGETS = ["express-memory", "express-postgres", "hummingbird-memory", "hummingbird-postgres"]
 CHOSEN = os.environ.get("REST_TARGETS", "").split() or TARGETS
 
 
@@ -35,12 +37,26 @@ def postgres(workshop):
     server.stop("immediate")
 
 
+@pytest.fixture(scope="session")
+def swift_project(workshop):
+    return projects.build_swift(projects.make_project(workshop / "hummingbird", "hummingbird", "postgres"))
+
+
+@pytest.fixture(scope="session")
+def plain_swift_project(workshop):
+    return projects.build_swift(projects.make_project(workshop / "hummingbird-plain", "hummingbird", "memory"))
+
+
 @pytest.fixture(scope="session", params=CHOSEN)
 def api(request, workshop):
     """A generated API that runs, with every kind of field."""
     target, store = request.param.split("-")
-    project = projects.make_project(workshop / request.param, target, store)
     settings = {}
+    if target == "hummingbird":
+        project = request.getfixturevalue("plain_swift_project" if store == "plain" else "swift_project")
+        settings["DATABASE_URL"] = "memory:"
+    else:
+        project = projects.make_project(workshop / request.param, target, store)
     if store == "postgres":
         settings["DATABASE_URL"] = request.getfixturevalue("postgres").create_database(target)
     running = projects.API(project, target, CORS_ORIGINS="https://shop.example", **settings)

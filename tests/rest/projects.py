@@ -10,6 +10,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("THROUGHLINE_BIN") or str(ROOT / ".build/debug/throughline")
 NODE_MODULES = pathlib.Path(os.environ.get("REST_NODE_MODULES") or ROOT / ".build-node/node_modules")
+# Generated Swift projects are built in one place, so that their dependencies are compiled once.
+SWIFT_BUILD = pathlib.Path(os.environ.get("REST_SWIFT_BUILD") or ROOT / ".build-rest")
 START_SECONDS = 30
 
 # Every type, every kind of relation, and names that SQL, JavaScript and Swift keep for themselves.
@@ -42,6 +44,21 @@ def make_project(folder, target, database, resources=RESOURCES, name="shop"):
     return folder / name
 
 
+def build_swift(project):
+    """Builds a generated Swift project, and puts its program into it."""
+    place = SWIFT_BUILD.with_name(SWIFT_BUILD.name + "-project")
+    place.unlink(missing_ok=True)
+    place.symlink_to(project)
+    command = os.environ.get("REST_SWIFT", "swift").split()
+    result = subprocess.run(
+        [*command, "build", "--package-path", str(place), "--scratch-path", str(SWIFT_BUILD)], capture_output=True, text=True,
+        timeout=1800)
+    warnings = [line for line in result.stdout.splitlines() if "warning:" in line and re.search("/Sources/(App|REST)/", line)]
+    assert result.returncode == 0 and not warnings, f"{warnings}\n{result.stdout[-6000:]}{result.stderr[-2000:]}"
+    shutil.copy(SWIFT_BUILD / "debug/App", project / "App")
+    return project
+
+
 class API:
     """A generated API as a process."""
 
@@ -52,7 +69,9 @@ class API:
         self.process = self.url = None
 
     def command(self, *arguments):
-        return ["node", *(arguments or ["src/server.js"])]
+        if self.target == "express":
+            return ["node", *(arguments or ["src/server.js"])]
+        return [str(self.project / "App"), *arguments]
 
     def start(self):
         with open(self.log, "wb") as log:
@@ -90,4 +109,4 @@ class API:
         return result
 
     def migrate(self, way="up", check=True):
-        return self.run("src/migrate.js", way, check=check)
+        return self.run(*(["src/migrate.js", way] if self.target == "express" else ["migrate", way]), check=check)

@@ -4,19 +4,21 @@ enum Names {
     static let databaseLimit = 63
 
     /// Set by the generated API itself.
-    private static let ownFields: Set = ["id", "version", "created_at", "updated_at"]
+    private static let ownFields: Set = ["id", "version", "created_at", "updated_at", "field_values"]
     private static let ownTables: Set = ["migrations", "idempotency_keys"]
     private static let ownPaths: Set = ["health", "openapi"]
 
     /// Types that every generated Swift file relies on: a resource may not stand in their way.
     private static let swiftTypes: Set = [
-        "Any", "AnyObject", "App", "Array", "Bool", "CalendarDate", "Character", "Controller", "Database", "Decimal",
-        "Dictionary", "Double", "Error", "Field", "FixedDecimal", "Float", "Health", "Hummingbird", "Int", "Item",
+        "Any", "AnyObject", "API", "APIContext", "App", "Array", "Bool", "CalendarDate", "CaseIterable", "ChoiceValue",
+        "Configuration", "Database", "Double", "Field", "FieldValues", "FixedDecimal", "Health", "Int", "ItemID",
         "JSON",
-        "Model", "Never", "Optional", "Page", "Patch", "Problem", "Protocol", "REST", "Request", "Response", "Result",
-        "Row", "Router", "Self", "Sendable", "Set", "Store", "String", "Task", "Timestamp", "Type", "UUID", "Value",
-        "Void",
+        "Model", "Never", "Optional", "Protocol", "Request", "Response", "Router", "Self", "Sendable", "Store",
+        "Stored",
+        "String", "Table", "Timestamp", "Type", "Value", "Void",
     ]
+
+    static func isOfSwift(_ name: String) -> Bool { swiftTypes.contains(name) }
 
     static func checkResource(_ name: Words) throws(DescriptionError) {
         let isPlain = name.joined.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) }

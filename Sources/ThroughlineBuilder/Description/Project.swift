@@ -2,6 +2,7 @@
 public struct Project: Equatable, Sendable {
     /// The language and the framework of the generated code.
     public enum Target: String, CaseIterable, Sendable {
+        case hummingbird
         case express
     }
 

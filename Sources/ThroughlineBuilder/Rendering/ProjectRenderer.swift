@@ -25,6 +25,8 @@ public struct ProjectRenderer: Sendable {
         files += project.resources.map { resource in
             GeneratedFile(path: "seeds/\(resource.table).json", text: Samples.seeds(of: resource, in: project).pretty)
         }
+        files.append(GeneratedFile(path: "openapi.json", text: OpenAPIDocument.text(of: project)))
+        files.append(GeneratedFile(path: "postman_collection.json", text: PostmanCollection.text(of: project)))
         files.append(GeneratedFile(path: "throughline.json", text: ProjectFile.text(of: project)))
         return files.sorted { $0.path < $1.path }
     }

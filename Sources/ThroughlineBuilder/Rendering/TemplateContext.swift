@@ -27,6 +27,8 @@ enum TemplateContext {
             "article": .text("aeio".contains(resource.singular.camel.first ?? " ") ? "An" : "A"),
             "controller": .text(resource.plural.camel.asJavaScript),
             "controllerFactory": .text(resource.plural.camel + "Controller"),
+            "swiftPlural": .text(resource.plural.camel.asSwift),
+            "choices": .list(resource.fields.compactMap { $0.choices }),
             "routesFactory": .text(resource.plural.camel + "Routes"),
             "fields": .list(resource.fields.map { values(of: $0, in: project) }),
             "requiredFields": .list(resource.fields.filter(\.isRequired).map { values(of: $0, in: project) }),
@@ -40,6 +42,9 @@ enum TemplateContext {
         [
             "name": .text(field.name),
             "column": .text(field.column),
+            "swiftName": .text(field.name.asSwift),
+            "swiftType": .text(field.swiftType),
+            "swiftField": .text(field.swiftField),
             "javascriptRules": .text(field.javaScriptRules),
             "javascriptSample": .text(field.javaScriptSample(in: project)),
         ]
@@ -59,7 +64,7 @@ extension Project {
 
 extension Resource {
     /// The field that the generated tests change: one that holds something else each time, if there is one.
-    fileprivate var patchField: Field {
+    var patchField: Field {
         fields.first { $0.type == .string || $0.type == .text } ?? fields.first { $0.type.isComparable } ?? fields[0]
     }
 }

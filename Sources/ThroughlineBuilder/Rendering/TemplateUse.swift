@@ -32,6 +32,7 @@ struct TemplateUse: Sendable {
 extension TemplateUse {
     static func all(for target: Project.Target) -> [TemplateUse] {
         switch target {
+        case .hummingbird: hummingbird
         case .express: express
         }
     }
@@ -70,4 +71,35 @@ extension TemplateUse {
         .file("test/health.test.js"),
         .resource("test/resource.test.js", as: "test/{path}.test.js"),
     ]
+
+    private static let hummingbird: [TemplateUse] =
+        [
+            .file("Package.swift"),
+            .file("README.md"),
+            .file("gitignore", as: ".gitignore"),
+            .file("env.example", as: ".env.example"),
+            .file("Dockerfile"),
+            .file("dockerignore", as: ".dockerignore"),
+            .file("compose.yml"),
+            .file("ci.yml", as: ".github/workflows/ci.yml"),
+            .file("Sources/App/App.swift"),
+            .file("Sources/App/Configuration.swift"),
+            .file("Sources/App/Routes/HealthRoutes.swift"),
+            .resource("Sources/App/Routes/ResourceRoutes.swift", as: "Sources/App/Routes/{type}Routes.swift"),
+            .file("Sources/App/Controllers/HealthController.swift"),
+            .resource(
+                "Sources/App/Controllers/ResourceController.swift", as: "Sources/App/Controllers/{type}Controller.swift"
+            ),
+            .resource("Sources/App/Models/Resource.swift", as: "Sources/App/Models/{type}.swift"),
+            .file("Sources/CLibPQ/module.modulemap", if: .postgres),
+            .file("Sources/CLibPQ/shim.h", if: .postgres),
+        ] + kit.map { .file("Sources/REST/\($0).swift") }
+        + postgresKit.map { .file("Sources/REST/Postgres/\($0).swift", if: .postgres) }
+
+    private static let kit = [
+        "API", "APIContext", "Database", "FieldType", "Fingerprint", "JSON", "JSONParser", "JSONWriter", "ListQuery",
+        "MemoryDatabase", "Model", "Problem", "Request+body", "Response+items", "Row", "Seeds", "Spelling", "Value",
+    ]
+
+    private static let postgresKit = ["Migrations", "PostgresConnection", "PostgresDatabase", "PostgresPool", "Select"]
 }

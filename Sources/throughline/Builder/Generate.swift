@@ -51,8 +51,13 @@ struct GenerateResource: ParsableCommand {
         guard !changes.dryRun else { return }
         Terminal.print("")
         PlanReport.endpoints([resource])
-        let migrate = project.database == .postgres ? "npm run migrate up, then " : ""
-        Terminal.print("\nNext: \(migrate)npm run dev. Back: throughline undo.")
+        let (migrate, start) =
+            switch project.target {
+            case .hummingbird: ("swift run App migrate up", "swift run App")
+            case .express: ("npm run migrate up", "npm run dev")
+            }
+        let next = project.database == .postgres ? "\(migrate), then \(start)" : start
+        Terminal.print("\nNext: \(next). Back: throughline undo.")
     }
 }
 

@@ -17,7 +17,7 @@ struct New: ParsableCommand {
     @Argument(help: "What the project is called, and its folder.")
     var name: String?
 
-    @Option(help: "express (Node.js).")
+    @Option(help: "hummingbird (Swift) or express (Node.js).")
     var target: Project.Target?
 
     @Option(help: "memory (for prototypes) or postgres.")
@@ -30,7 +30,7 @@ struct New: ParsableCommand {
         guard let name = try name ?? (asks ? Terminal.ask("What is the project called?", default: "api") : nil) else {
             throw Failure("A project needs a name: throughline new NAME", status: Failure.usage)
         }
-        let target = try target ?? (asks ? Terminal.choose("Which target?", from: Project.Target.self) : .express)
+        let target = try target ?? (asks ? Terminal.choose("Which target?", from: Project.Target.self) : .hummingbird)
         let database =
             try database ?? (asks ? Terminal.choose("Which database?", from: Project.Database.self) : .memory)
         let project = try Project(name: name, target: target, database: database)
@@ -50,7 +50,7 @@ struct New: ParsableCommand {
             Next:
                cd \(name)
                throughline generate resource user 'name:string' 'email:string:unique'
-               \(target == .express ? "npm install && npm run dev" : "swift run")
+               \(target == .express ? "npm install && npm run dev" : "swift run App")
             """)
     }
 }

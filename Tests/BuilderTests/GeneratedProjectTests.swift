@@ -1,0 +1,51 @@
+import Testing
+import ThroughlineBuilder
+
+@Suite struct `A generated project` {
+    @Test(arguments: Project.Target.allCases, Project.Database.allCases)
+    func `has route files that hold routes and nothing else`(target: Project.Target, database: Project.Database) throws
+    {
+        let files = try ProjectRenderer().files(of: project(target, database))
+        let routes = files.filter { $0.path.hasPrefix(RouteFile.folder(for: target)) }
+            .map { RouteFile(path: $0.path, text: $0.text, target: target) }
+        #expect(routes.count == 2)
+        #expect(routes.flatMap(\.strangers).isEmpty)
+        #expect(routes.flatMap(\.routes).count == 6)
+    }
+
+    @Test(arguments: Project.Target.allCases)
+    func `finds what does not belong into a route file`(target: Project.Target) {
+        let line = "    router.get(\"/users\") { request, context in try await store.list() }"
+        #expect(RouteFile(path: "", text: line, target: target).strangers == [1])
+    }
+
+    @Test(arguments: Project.Target.allCases, Project.Database.allCases)
+    func `is the same whenever it is generated`(target: Project.Target, database: Project.Database) throws {
+        let project = try project(target, database)
+        let files = try ProjectRenderer().files(of: project)
+        #expect(try ProjectRenderer().files(of: project) == files)
+        let description = try #require(files.first { $0.path == ProjectFile.name })
+        #expect(try ProjectFile.read(description.text) == project)
+        for file in files { #expect(file.text.hasSuffix("\n") && !file.text.contains("{{#"), "\(file.path)") }
+    }
+
+    @Test func `gets a migration for what changed, and one that takes it back`() throws {
+        let old = try Resource("user", fields: [FieldGrammar.parse("name:string"), FieldGrammar.parse("age:int?")])
+        let new = try Resource(
+            "user", fields: [FieldGrammar.parse("name:string:unique"), FieldGrammar.parse("email:string?")])
+        let files = MigrationPlanner(existing: ["0001_setup", "0002_create_users"]).files(from: [old], to: [new])
+        #expect(files.map(\.path) == ["migrations/0003_change_users.up.sql", "migrations/0003_change_users.down.sql"])
+        #expect(files[0].text.contains(#"ADD CONSTRAINT "users_name_key" UNIQUE ("name")"#))
+        #expect(files[0].text.contains(#"ADD COLUMN "email" text COLLATE "C""#))
+        #expect(files[0].text.contains(#"DROP COLUMN "age""#))
+        #expect(files[1].text.contains(#"ADD COLUMN "age" bigint"#))
+        #expect(files[1].text.contains(#"DROP COLUMN "email""#))
+        #expect(MigrationPlanner(existing: ["0001_setup"]).files(from: [new], to: [new]).isEmpty)
+    }
+
+    private func project(_ target: Project.Target, _ database: Project.Database) throws -> Project {
+        let fields = ["name:string", "email:string:unique", "age:int?", "role:enum(admin,member)=member"]
+        let user = try Resource("user", fields: fields.map { try FieldGrammar.parse($0) })
+        return try Project(name: "shop", target: target, database: database).adding(user)
+    }
+}

@@ -1,0 +1,43 @@
+"""The documents that come with a project say what the API does."""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from openapi_spec_validator import validate
+
+from projects import throughline
+
+HERE = pathlib.Path(__file__).parent
+EXAMPLES = os.environ.get("REST_EXAMPLES", "15")
+SEEDS = os.environ.get("REST_SEEDS", "1").split()
+
+
+def test_the_openapi_document_is_valid_and_complete(api):
+    document = json.loads((api.project / "openapi.json").read_text())
+    validate(document)
+    assert document["openapi"] == "3.1.0"
+    documented = {(method.upper(), path) for path, item in document["paths"].items() for method in item if method != "parameters"}
+    routes = {tuple(line.split()[:2]) for line in throughline("routes", cwd=api.project).stdout.splitlines()}
+    assert documented == routes
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_property_based_tester_finds_no_disagreement(api, seed):
+    result = subprocess.run(
+        [os.path.join(os.path.dirname(sys.executable), "st"), "--config-file", str(HERE / "schemathesis.toml"), "run",
+         str(api.project / "openapi.json"), "--url", api.url, "--max-examples", EXAMPLES, "--seed", seed, "--no-color"],
+        capture_output=True, text=True, timeout=900, cwd=api.project.parent,
+        env={**os.environ, "SCHEMATHESIS_HOOKS": "st_hooks", "PYTHONPATH": str(HERE)})
+    assert result.returncode == 0, result.stdout[-8000:] + result.stderr[-2000:]
+
+
+def test_the_postman_collection_s_own_tests_pass_again_and_again(api):
+    runner = HERE / "run-postman.mjs"
+    for _ in range(2):
+        result = subprocess.run(["node", str(runner), str(api.project / "postman_collection.json"), api.url],
+                                capture_output=True, text=True, timeout=120)
+        assert result.returncode == 0, result.stdout + result.stderr
+        assert "0 failed" in result.stdout
