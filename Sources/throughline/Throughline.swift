@@ -28,7 +28,7 @@ struct Throughline: AsyncParsableCommand {
             CommandGroup(
                 name: "REST builder",
                 subcommands: [
-                    New.self, Generate.self, Destroy.self, Undo.self, Routes.self,
+                    New.self, Generate.self, Destroy.self, Undo.self, Routes.self, Check.self,
                 ])
         ])
 

@@ -220,6 +220,39 @@ def test_routes_are_read_from_the_route_files(folder):
         ["POST", "/users", "users.create"], ["PATCH", "/users/{id}", "users.update"], ["DELETE", "/users/{id}", "users.remove"]]
 
 
+@pytest.mark.parametrize("target, routes, line", [
+    ("express", "src/routes/users.js", "  router.put('/users/:id', (request, response) => response.end());"),
+    ("hummingbird", "Sources/App/Routes/UserRoutes.swift", '        router.put("/users/:id") { _, _ in "done" }'),
+])
+def test_check_finds_what_has_come_apart(tmp_path, target, routes, line):
+    throughline("new", "shop", "--target", target, cwd=tmp_path)
+    folder = tmp_path / "shop"
+    generate(folder, "user", "name:string")
+    assert "agree" in throughline("check", cwd=folder).stdout
+
+    def findings():
+        result = throughline("check", cwd=folder, check=False)
+        assert result.returncode == 1
+        return result.stdout
+
+    file = folder / routes
+    good = file.read_text()
+    place = good.index("router.post")
+    start = good.rindex("\n", 0, place) + 1
+    file.write_text(good[:start] + line + "\n" + good[start:])
+    assert f"{routes}:" in findings() and "only verb, path and handler" in findings()
+    file.write_text("".join(kept for kept in good.splitlines(keepends=True) if "patch" not in kept))
+    assert "openapi.json: there is no route PATCH /users/{id}." in findings()
+    file.write_text(good)
+    (folder / "README.md").write_text("<<<<<<< yours\n")
+    assert "README.md: a conflict is left" in findings()
+    (folder / "README.md").unlink()
+    assert "README.md: it is missing" in findings()
+    description = folder / "throughline.json"
+    description.write_text(description.read_text().replace("name:string", "name:text"))
+    assert "throughline.json says otherwise" in findings()
+
+
 def test_the_generated_tests_pass(workshop, postgres):
     project = projects.make_project(workshop / "own-tests", "express", "postgres")
     api = projects.API(project, "express", DATABASE_URL=postgres.create_database("own"))
