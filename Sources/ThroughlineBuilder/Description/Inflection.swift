@@ -7,7 +7,9 @@ enum Inflection {
         "tomato": "tomatoes", "echo": "echoes", "index": "indices", "vertex": "vertices", "movie": "movies",
         "cookie": "cookies", "lens": "lenses", "gas": "gases", "atlas": "atlases", "alias": "aliases",
         "canvas": "canvases", "bias": "biases", "axis": "axes", "cache": "caches", "release": "releases",
-        "expense": "expenses", "house": "houses", "purchase": "purchases", "course": "courses", "response": "responses",
+        "expense": "expenses", "analysis": "analyses", "diagnosis": "diagnoses", "thesis": "theses",
+        "hypothesis": "hypotheses",
+        "crisis": "crises", "house": "houses", "purchase": "purchases", "course": "courses", "response": "responses",
         "license": "licenses", "case": "cases", "base": "bases", "phase": "phases", "database": "databases",
     ]
     private static let same: Set = [
