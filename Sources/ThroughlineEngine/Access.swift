@@ -22,7 +22,7 @@ extension Operation {
     var verb: Access.Verb {
         switch self {
         case .create, .update, .addInput, .updateInput, .withdrawInput: .write
-        case .cancel: .control
+        case .command: .control
         case .answer: .answer
         case .takeBaton, .returnBaton, .say: .operate
         case .startRun, .write, .heartbeat, .spend, .endRun: .work

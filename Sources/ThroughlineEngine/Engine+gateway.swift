@@ -21,7 +21,10 @@ extension Engine {
     /// An input that an agent in this process answers.
     public struct Work: Sendable {
         public let handle: RunHandle
-        public let input: Input
+        /// One, or several that are answered together.
+        public let inputs: [Input]
+
+        public var input: Input { inputs[0] }
     }
 
     public typealias RunHandle = ThroughlineEngine.RunHandle
@@ -36,7 +39,7 @@ extension Engine {
         try requireReady()
         try Access.require(.write, of: participant)
         if store.status(of: StreamID(session)) != .erased {
-            _ = makeSession(session, title: nil, metadata: nil, by: participant)
+            _ = makeSession(SessionInfo(id: session), by: participant)
         }
         let run = try await decided(on: session) { [self] (state) throws(Refusal) in
             let run = try state.machine.begin(exchange, by: participant, at: environment.now())
@@ -73,7 +76,7 @@ extension Engine {
         defer { reader.detach() }
         while !Task.isCancelled {
             if let state = try? await runState(run, in: session) {
-                if state == .active {
+                if !state.isOver {
                     if let slice = try? await reader.next(after: position, within: .seconds(60)) {
                         position = slice.last
                     }
@@ -112,7 +115,7 @@ extension Engine {
             await withCheckedContinuation { continuation in
                 let cancel = takeWork(
                     work, agent: agent, wait: .seconds(Int64(seconds)), leaseMilliseconds: leaseMilliseconds,
-                    by: .agent(agent)
+                    accepts: [], by: .agent(agent)
                 ) { continuation.resume(returning: $0) }
                 leave.withLock { $0 = cancel }
                 if Task.isCancelled { cancel() }
@@ -123,7 +126,7 @@ extension Engine {
         guard let found = try answer.get() else { return nil }
         let handle = RunHandle(
             session: found.session, run: found.run, token: found.token, leaseMilliseconds: found.leaseMilliseconds)
-        return Work(handle: handle, input: found.input)
+        return Work(handle: handle, inputs: found.inputs)
     }
 
     func decided<Value: Sendable>(

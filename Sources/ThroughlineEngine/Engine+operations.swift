@@ -12,10 +12,17 @@ extension Engine {
             return completion(.failure(error))
         }
         switch operation {
-        case .create(let title, let metadata):
-            create(session, title: title, metadata: metadata, by: participant, then: completion)
-        case .cancel(let id, let target):
-            cancel(id, target, on: session, by: participant, then: completion)
+        case .create(let title, let metadata, let policies):
+            let info = SessionInfo(
+                id: session, title: title ?? "", metadata: metadata ?? Array("{}".utf8),
+                policies: SessionPolicies().changed(by: policies ?? .init()))
+            create(info, by: participant, then: completion) { (machine) throws(Refusal) in
+                try machine.confirm(title: title, metadata: metadata, policies: policies)
+            }
+        case .addInput(let input):
+            addInput(input, on: session, by: participant, then: completion)
+        case .command(let id, let order):
+            command(id, order, on: session, by: participant, then: completion)
         default:
             decide(on: session) { [self] (state) throws(Refusal) in
                 try apply(operation, by: participant, holder: holder, &state)
@@ -54,16 +61,17 @@ extension Engine {
     }
 
     private func create(
-        _ id: SessionID, title: String?, metadata: [UInt8]?, by: Participant,
-        then completion: @escaping AnswerCompletion
+        _ info: SessionInfo, by: Participant, then completion: @escaping AnswerCompletion,
+        confirming confirm: @escaping @Sendable (SessionMachine) throws(Refusal) -> Void
     ) {
+        let id = info.id
         do throws(Refusal) {
             try requireReady()
         } catch {
             return completion(.failure(error))
         }
         if store.status(of: StreamID(id)) == .erased { return completion(.failure(absent(id))) }
-        if let live = makeSession(id, title: title, metadata: metadata, by: by) {
+        if let live = makeSession(info, by: by) {
             _ = decide(on: live) { state in
                 sessionAnswer(.created, state)
             } then: {
@@ -71,7 +79,7 @@ extension Engine {
             }
         } else {
             decide(on: id) { [self] (state) throws(Refusal) in
-                try state.machine.confirm(title: title, metadata: metadata)
+                try confirm(state.machine)
                 return sessionAnswer(.ok, state)
             } then: {
                 completion($0)
@@ -80,9 +88,8 @@ extension Engine {
     }
 
     /// A new session in the directory, its first event still to be drained; `nil` if there is one.
-    func makeSession(_ id: SessionID, title: String?, metadata: [UInt8]?, by: Participant) -> LiveSession? {
-        directory.create(id) {
-            let info = SessionInfo(id: id, title: title ?? "", metadata: metadata ?? Array("{}".utf8))
+    func makeSession(_ info: SessionInfo, by: Participant) -> LiveSession? {
+        directory.create(info.id) {
             let machine = SessionMachine(
                 creating: info, by: by, at: environment.now(), limits: configuration.session)
             return LiveSession(machine: machine, durable: .zero, now: environment.monotonic())
@@ -96,15 +103,11 @@ extension Engine {
         switch operation {
         case .update(let patch):
             state.machine.update(
-                title: patch.title, metadata: try merged(patch, state.machine.info), closing: patch.closes, by: by,
-                at: now)
+                title: patch.title, metadata: try merged(patch, state.machine.info), policies: patch.policies,
+                closing: patch.closes, by: by, at: now)
             return sessionAnswer(.ok, state)
-        case .addInput(let id, let parts, let agent):
-            let id = id ?? InputID(unchecked: randomID("i-"))
-            let isNew = try state.machine.addInput(id, parts: parts, agent: agent, by: by, at: now)
-            return inputAnswer(isNew ? .created : .ok, id, state)
-        case .updateInput(let id, let parts):
-            try state.machine.updateInput(id, parts: parts, by: by, at: now)
+        case .updateInput(let id, let parts, let place):
+            try state.machine.updateInput(id, parts: parts, place: place, by: by, at: now)
             return inputAnswer(.ok, id, state)
         case .withdrawInput(let id):
             try state.machine.withdrawInput(id, by: by, at: now)
@@ -128,8 +131,8 @@ extension Engine {
             return try returnBaton(id, note: note, by: by, &state)
         case .say(let say):
             return try self.say(say, by: by, &state)
-        case .create, .cancel:
-            preconditionFailure("create and cancel have paths of their own")
+        case .create, .addInput, .command:
+            preconditionFailure("create, input and command have paths of their own")
         }
     }
 
@@ -148,7 +151,8 @@ extension Engine {
     ) throws(Refusal) -> Answer {
         var request = RunRequest(
             id: start.id ?? RunID(unchecked: randomID("r-")), agent: start.agent, label: start.label,
-            parent: start.parent, inputs: start.inputs, leaseMilliseconds: start.leaseMilliseconds, token: newToken())
+            parent: start.parent, inputs: start.inputs, waitsForChildren: start.waitsForChildren,
+            accepts: start.accepts, leaseMilliseconds: start.leaseMilliseconds, token: newToken())
         request.budget = start.budget
         let isNew = try state.machine.startRun(request, by: .agent(start.agent, through: by), at: environment.now())
         if isNew { metrics.runsStarted.increment() }
@@ -172,6 +176,7 @@ extension Engine {
                 $0.field("written", written.number)
                 $0.field("tail", tail.rawValue)
                 writeSettledRequests(of: write.run, state, to: &$0)
+                writeCommands(of: write.run, state, to: &$0)
             })
     }
 
@@ -192,6 +197,7 @@ extension Engine {
                     $0.key("baton")
                     baton.write(to: &$0)
                 }
+                writeCommands(of: run, state, to: &$0)
             })
     }
 
@@ -224,7 +230,7 @@ extension Engine {
             })
     }
 
-    private func inputAnswer(_ status: Answer.Status, _ id: InputID, _ state: LiveSession.State) -> Answer {
+    func inputAnswer(_ status: Answer.Status, _ id: InputID, _ state: LiveSession.State) -> Answer {
         Answer(
             status, tail: state.machine.tail,
             body: JSONWriter.object {
@@ -244,6 +250,7 @@ extension Engine {
             $0.field("token", lease.token)
             $0.field("milliseconds", lease.milliseconds)
         }
+        writeCommands(of: id, state, to: &writer)
     }
 }
 

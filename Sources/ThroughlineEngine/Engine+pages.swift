@@ -55,9 +55,9 @@ extension Engine {
         }.get()
     }
 
-    /// Cancels, and waits until the command is applied or rejected, or time is up: then it answers how things stand.
-    public func cancelAndWait(
-        _ id: CommandID?, _ target: Command.Target, on session: SessionID, by participant: Participant,
+    /// Gives an order, and waits until it has come to its end, or time is up: then it answers how things stand.
+    public func commandAndWait(
+        _ id: CommandID?, _ order: CommandOrder, on session: SessionID, by participant: Participant,
         within limit: TimeAmount
     ) async -> Result<Answer, Refusal> {
         let id = id ?? CommandID(unchecked: randomID("c-"))
@@ -65,7 +65,7 @@ extension Engine {
         defer { reader.detach() }
         do throws(Refusal) {
             var position = try await reader.attach(from: .tail, by: participant).position
-            _ = try await perform(.cancel(id: id, target: target), on: session, by: participant)
+            _ = try await perform(.command(id: id, order), on: session, by: participant)
             let deadline = NIODeadline.now() + limit
             while true {
                 let (answer, isFinal) = try await command(id, on: session)

@@ -4,7 +4,8 @@ public import ThroughlineCore
 /// An input, with the run that was started for it.
 public struct WorkAnswer: Sendable {
     public var session: SessionID
-    public var input: Input
+    /// One, or several that are answered together.
+    public var inputs: [Input]
     public var run: RunID
     public var token: String
     public var leaseMilliseconds: Int64
@@ -18,8 +19,9 @@ extension Engine {
     /// - Returns: Call it when the agent has gone away: then it gets nothing more.
     @discardableResult
     public func takeWork(
-        _ work: WorkID, agent: AgentName, wait: TimeAmount, leaseMilliseconds: Int64, by participant: Participant,
-        holder: HolderConnection? = nil, then completion: @escaping @Sendable (Result<WorkAnswer?, Refusal>) -> Void
+        _ work: WorkID, agent: AgentName, wait: TimeAmount, leaseMilliseconds: Int64,
+        accepts: [Command.Verb]? = nil, by participant: Participant, holder: HolderConnection? = nil,
+        then completion: @escaping @Sendable (Result<WorkAnswer?, Refusal>) -> Void
     ) -> @Sendable () -> Void {
         do throws(Refusal) {
             try requireReady()
@@ -30,7 +32,7 @@ extension Engine {
         }
         let waiter = WorkDesk.Waiter(
             work: work, agent: agent, by: .agent(agent, through: participant), leaseMilliseconds: leaseMilliseconds,
-            holder: holder, completion: completion)
+            accepts: accepts, holder: holder, completion: completion)
         switch desk.add(waiter) {
         case .claimed(let session, let run): repeatClaim(session, run, waiter)
         case .refused: completion(.failure(Refusal(.tooMany, "Too many agents wait for work. Try again later.")))
@@ -62,9 +64,10 @@ extension Engine {
 
     private func claim(_ waiter: WorkDesk.Waiter, from session: SessionID) {
         decide(on: session) { [self] (state) throws(Refusal) -> WorkAnswer? in
-            guard let input = state.machine.claimableInput(for: waiter.agent) else { return nil }
+            let inputs = state.machine.claimableInputs(for: waiter.agent)
+            guard !inputs.isEmpty else { return nil }
             let request = RunRequest(
-                id: RunID(unchecked: randomID("r-")), agent: waiter.agent, inputs: [input],
+                id: RunID(unchecked: randomID("r-")), agent: waiter.agent, inputs: inputs, accepts: waiter.accepts,
                 leaseMilliseconds: waiter.leaseMilliseconds, token: newToken(), work: waiter.work)
             _ = try state.machine.startRun(request, by: waiter.by, at: environment.now())
             metrics.runsStarted.increment()
@@ -87,16 +90,19 @@ extension Engine {
     }
 
     private func workAnswer(_ run: RunID, _ state: LiveSession.State) -> WorkAnswer? {
-        guard let lease = state.machine.lease(of: run),
-            let input = state.machine.run(run)?.inputs.first.flatMap({ state.machine.input($0) })
-        else { return nil }
+        let inputs = (state.machine.run(run)?.inputs ?? []).compactMap { state.machine.input($0) }
+        guard let lease = state.machine.lease(of: run), let input = inputs.first else { return nil }
         let session = state.machine.info.id
         return WorkAnswer(
-            session: session, input: input, run: run, token: lease.token, leaseMilliseconds: lease.milliseconds,
+            session: session, inputs: inputs, run: run, token: lease.token, leaseMilliseconds: lease.milliseconds,
             body: JSONWriter.object {
                 $0.field("session", session.value)
                 $0.key("input")
                 input.write(to: &$0)
+                if inputs.count > 1 {
+                    $0.key("inputs")
+                    $0.array(inputs) { $1.write(to: &$0) }
+                }
                 writeRunAndLease(run, state, to: &$0)
             })
     }

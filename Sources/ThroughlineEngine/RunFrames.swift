@@ -48,7 +48,7 @@ public final class RunFrames {
 
     /// Asked before reading: what ended before the read has all its frames in it.
     private func endOfRun() async throws(Refusal) -> (sequence: SequenceNumber, run: Run)? {
-        guard let now = try await engine.run(run, in: session), now.state != .active else { return nil }
+        guard let now = try await engine.run(run, in: session), now.state.isOver else { return nil }
         return (cursor.sequence, now)
     }
 

@@ -60,7 +60,13 @@ extension Engine {
         guard (try? Access.require(.work, of: participant)) != nil, let live = directory.live(session) else {
             return nil
         }
-        let holder = live.state.withLock { $0.machine.holder(ofActive: run, token: token) }
+        let holder = live.state.withLock { state in
+            let holder = state.machine.holder(ofActive: run, token: token)
+            if holder != nil, let connection, state.leases[run]?.holder !== connection {
+                remind(connection, of: run, &state)
+            }
+            return holder
+        }
         return holder.map { RunWriter(live, holder: $0, mailbox: mailbox, connection: connection) }
     }
 
@@ -77,6 +83,7 @@ extension Engine {
         let live = writer.live
         let isTaken = live.state.withLock { state in
             guard state.retirement == nil,
+                writer.connection != nil || !state.machine.hasPendingCommands(writer.holder),
                 state.machine.append(frame, in: bytes, by: writer.holder, cursor: &writer.cursor, at: now)
             else { return false }
             state.touched = monotonic

@@ -13,6 +13,7 @@ final class WorkDesk: Sendable {
         var agent: AgentName
         var by: Participant
         var leaseMilliseconds: Int64
+        var accepts: [Command.Verb]?
         var holder: HolderConnection?
         var completion: Completion
     }

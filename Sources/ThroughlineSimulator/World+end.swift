@@ -18,6 +18,7 @@ extension World {
         guard let server, oracle.violation == nil else { return oracle.fail("the server does not come up at the end") }
         disk.plan.isPaused = true
         passTime(server, milliseconds: 6_000)
+        letCommandsExpire(server)
         checkRuns(server)
         answerAll(server)
         guard oracle.violation == nil else { return }
@@ -48,17 +49,27 @@ extension World {
         }
     }
 
+    /// The wall clock may have gone back since they were given: it goes on to where all of them are over.
+    private func letCommandsExpire(_ server: SimulatedServer) {
+        clock.wallOffset += 100 * 24 * 3_600_000
+        for session in oracle.sessions {
+            server.engine.snapshot(of: session.id, SnapshotPage(messages: 0), by: .server) { _ in }
+        }
+        settle(server)
+        passTime(server, milliseconds: 1_000)
+    }
+
     /// All agents were silent for longer than any lease.
     private func checkRuns(_ server: SimulatedServer) {
         for session in oracle.sessions {
             oracle.check { () throws(Violation) in
                 try oracle.catchUp(session, server)
                 guard !session.isErased else { return }
-                for run in session.state.runs.all where run["state"]?.text == "active" {
+                for run in session.state.runs.all where session.state.isActive(run: run["id"]?.text ?? "") {
                     throw Violation("\(session.id): run \(run["id"]?.text ?? "") outlives its agent")
                 }
                 for command in session.state.commands.all
-                where !["applied", "rejected"].contains(command["state"]?.text ?? "") {
+                where !["applied", "rejected", "expired"].contains(command["state"]?.text ?? "") {
                     throw Violation("\(session.id): command \(command["id"]?.text ?? "") is never applied")
                 }
             }

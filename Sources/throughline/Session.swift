@@ -11,6 +11,7 @@ struct Session: AsyncParsableCommand {
             """,
         subcommands: [
             SessionList.self, SessionShow.self, SessionTail.self, SessionSend.self, SessionStop.self,
+            SessionSteer.self, SessionInterrupt.self, SessionPause.self, SessionResume.self, SessionQueue.self,
             SessionRequests.self, SessionAnswer.self, SessionTakeover.self, SessionHandback.self, SessionSay.self,
             SessionExport.self, SessionErase.self,
         ])

@@ -13,6 +13,7 @@ struct SessionSend: AsyncParsableCommand {
             EXAMPLES:
               throughline session send sea "Why is the sea salty?"
               throughline session send sea "And rivers?" --wait
+              throughline session send sea "Stop, lakes!" --follow-up interrupt
               git diff | throughline session send review -
             """)
 
@@ -26,6 +27,9 @@ struct SessionSend: AsyncParsableCommand {
 
     @Option(help: "The agent it is for. Default: whoever takes it.")
     var agent: String?
+
+    @Option(help: "What it does while a run is active: queue, merge, latest, interrupt, steer, reject or concurrent.")
+    var followUp: String?
 
     @Flag(help: "Follows until it is answered.")
     var wait = false
@@ -49,6 +53,7 @@ struct SessionSend: AsyncParsableCommand {
         JSONWriter.object {
             $0.field("id", id)
             $0.field("agent", agent)
+            $0.field("followUp", followUp)
             $0.key("parts")
             $0.array([text]) { writer, text in
                 writer.object {

@@ -15,29 +15,38 @@ struct Drive {
 
     mutating func step() {
         scene.now += Int64(random.below(50)) - 5
-        let kind = random.below(17)
+        let kind = random.below(26)
         do {
             switch kind {
             case 0:
                 _ = try scene.input(
-                    name("i"), by: random.chance(2) ? scene.ada : scene.bob, agent: random.chance(3) ? "bot" : nil)
+                    name("i"), by: random.chance(2) ? scene.ada : scene.bob, agent: random.chance(3) ? "bot" : nil,
+                    followUp: random.chance(2) ? random.pick(FollowUp.allCases) : nil)
             case 1: try claim()
             case 2:
                 try start(name("r"), agent: random.pick(["bot", "sub"]), parent: random.chance(2) ? some(runs) : nil)
-            case 3...7, 14, 15: try write()
+            case 3...7, 18...24: try write()
             case 8:
                 if random.chance(4), let run = some(runs) {
                     _ = try scene.end(run, random.pick([.completed, .failed]))
                 }
             case 9: if random.chance(3) { try cancel() }
-            case 10:
+            case 10: try order()
+            case 11: try acknowledge()
+            case 12: try changeQueue()
+            case 13:
+                if random.chance(8) {
+                    scene.now += Int64(random.below(400_000))
+                    scene.machine.wake(at: scene.at)
+                }
+            case 14:
                 let states = scene.machine.allInputs.filter { $0.state == .queued }
                 if let input = states.randomElement(using: &random) {
                     try scene.machine.withdrawInput(input.id, by: scene.ada, at: scene.at)
                 }
-            case 11: try ask()
-            case 12: scene.machine.wake(at: scene.at)
-            case 13: try operate()
+            case 15: try ask()
+            case 16: scene.machine.wake(at: scene.at)
+            case 25: try operate()
             default:
                 if let run = some(runs), random.chance(4) { scene.machine.expireLease(of: RunID(run)!, at: scene.at) }
             }
@@ -61,12 +70,49 @@ struct Drive {
     }
 
     private mutating func claim() throws {
-        guard let input = scene.machine.claimableInput(for: AgentName("bot")!) else { return }
-        try start(name("r"), agent: "bot", inputs: [input.value])
+        let inputs = scene.machine.claimableInputs(for: AgentName("bot")!)
+        guard !inputs.isEmpty else { return }
+        try start(name("r"), agent: "bot", inputs: inputs.map(\.value))
     }
 
     private mutating func start(_ run: String, agent: String, inputs: [String] = [], parent: String? = nil) throws {
-        if try scene.run(run, agent: agent, inputs: inputs, parent: parent) { machineRuns.append(run) }
+        let isNew = try scene.run(
+            run, agent: agent, inputs: inputs, parent: parent, waits: random.chance(3),
+            accepts: random.chance(5) ? [.steer] : nil)
+        if isNew { machineRuns.append(run) }
+    }
+
+    private mutating func order() throws {
+        var targets: [Command.Target] = [.all, .mine]
+        for run in runs { targets.append(.run(RunID(run)!)) }
+        let verb = random.pick([Command.Verb.steer, .steer, .interrupt, .pause, .resume, .resume])
+        let becomesInput = (verb == .steer || verb == .interrupt) && random.chance(2)
+        _ = try scene.order(name("c"), verb, random.pick(targets), becomesInput: becomesInput)
+    }
+
+    /// Mostly with other events in the same write, so that refused writes take it back.
+    private mutating func acknowledge() throws {
+        guard let run = some(runs) else { return }
+        let pending = scene.machine.pendingCommands(of: RunID(run)!)
+        var events: [AgentEvent] = [
+            .runUpdated(label: random.text(upTo: 3), progress: Array(#"{"fraction":0.5}"#.utf8))
+        ]
+        if let command = pending.randomElement(using: &random) {
+            events.append(random.chance(4) ? .commandDeferred(id: command.id) : .commandApplied(id: command.id))
+        }
+        if random.chance(3) { events.append(random.chance(2) ? .runWaiting(reason: "tide") : .runResumed) }
+        if random.chance(3) { events.append(event(of: run)) }
+        numbers[run] = try scene.write(events, run: run).number
+    }
+
+    private mutating func changeQueue() throws {
+        let queued = scene.machine.allInputs.filter { $0.state == .queued }
+        guard let input = queued.randomElement(using: &random), let other = queued.randomElement(using: &random) else {
+            return
+        }
+        try scene.machine.updateInput(
+            input.id, parts: random.chance(2) ? [InputPart(text: random.text(upTo: 4))] : nil,
+            place: random.chance(4) ? .last : .before(other.id), by: scene.bob, at: scene.at)
     }
 
     private mutating func cancel() throws {
@@ -74,6 +120,7 @@ struct Drive {
         if let run = some(runs) { targets += [.run(RunID(run)!), .run(RunID(run)!)] }
         if let input = scene.machine.allInputs.randomElement(using: &random) { targets.append(.input(input.id)) }
         if random.chance(10) { targets = [.all] }
+        if random.chance(8) { targets = [.input(InputID("i\(serial + 1)")!)] }
         _ = try scene.cancel(name("c"), random.pick(targets), by: random.chance(2) ? scene.ada : scene.bob)
     }
 
@@ -131,7 +178,7 @@ struct Drive {
         case 4 where random.chance(3): return .partEnded(id: PartID(part)!)
         default:
             let length = scene.machine.allMessages.lazy.flatMap(\.parts).first { $0.id.value == part }?.text.count ?? 0
-            let offset = random.chance(6) ? random.below(length + 2) : length
+            let offset = random.chance(12) ? length + 1 : random.chance(6) ? random.below(length + 2) : length
             return Scene.append(part, offset, random.text(upTo: 6))
         }
     }
@@ -190,8 +237,33 @@ struct Drive {
             for part in message.parts { #expect(part.text == text[part.id, default: []]) }
             if let run = message.run, ended.contains(run) { #expect(message.status != .streaming) }
         }
-        for input in drive.scene.machine.allInputs where input.state == .claimed {
+        for input in drive.scene.machine.allInputs where input.state == .claimed || input.state == .steering {
             #expect(drive.scene.machine.activeRunIDs.contains(try #require(input.run)))
+        }
+        try everyCommandComesToItsEnd(&drive, seed)
+    }
+
+    /// No accepted command without an end, and no input lost: when all runs have ended and time has passed, nothing is left open.
+    private func everyCommandComesToItsEnd(_ drive: inout Drive, _ seed: Int) throws {
+        for run in drive.scene.machine.activeRunIDs { drive.scene.machine.expireLease(of: run, at: drive.scene.at) }
+        for run in drive.scene.machine.untoldRuns { drive.scene.machine.holderTold(of: run, at: drive.scene.at) }
+        drive.scene.now += 1_000_000
+        drive.scene.machine.wake(at: drive.scene.at)
+        #expect(drive.scene.machine.activeRunIDs.isEmpty, "seed \(seed)")
+        #expect(drive.scene.machine.nextWakeUp == nil, "seed \(seed)")
+        _ = drive.scene.take()
+        var states: [CommandID: Set<String>] = [:]
+        for record in drive.scene.records where record.kind == .event {
+            switch Event(stored: record.payload)?.body {
+            case .commandAccepted(let news): states[news.id, default: []].insert("accepted")
+            case .commandApplied(let news), .commandExpired(let news), .commandRejected(let news):
+                #expect(states[news.id, default: []].insert("ended").inserted, "seed \(seed): two ends of \(news.id)")
+            default: break
+            }
+        }
+        for (command, states) in states { #expect(states.contains("ended"), "seed \(seed): \(command) has no end") }
+        for input in drive.scene.machine.allInputs {
+            #expect(input.state != .steering && input.state != .claimed, "seed \(seed): \(input.id) is \(input.state)")
         }
     }
 
@@ -205,7 +277,7 @@ struct Drive {
         for code in [
             "taken", "run_cancelled", "run_ended", "write_gap", "offset_gap", "offset_conflict", "id_taken",
             "message_not_found",
-            "part_not_found", "part_ended", "message_ended", "baton_held", "answer_invalid",
+            "part_not_found", "part_ended", "message_ended", "baton_held", "answer_invalid", "run_active", "run_paused",
         ] { #expect(all[code, default: 0] > 0, "never: \(code)") }
     }
 

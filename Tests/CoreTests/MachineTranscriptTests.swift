@@ -25,7 +25,9 @@ struct Scene {
 
     static func describe(_ event: Event) -> String {
         switch event.body {
-        case .inputAdded(let id, _, _), .inputUpdated(let id, _), .inputWithdrawn(let id, _): "\(event.body.type) \(id)"
+        case .inputAdded(let input): "input.added \(input.id)" + (input.before.map { " before \($0)" } ?? "")
+        case .inputUpdated(let input): "input.updated \(input.id)"
+        case .inputWithdrawn(let id, _, let reason): "input.withdrawn \(id)" + (reason.map { " \($0)" } ?? "")
         case .runStarted(let start): "run.started \(start.id) \(start.inputs.map(\.value).joined(separator: ","))"
         case .runEnded(let end): "run.ended \(end.id) \(end.reason)"
         case .messageStarted(let id, _, _, _, _): "message.started \(id)"
@@ -34,10 +36,13 @@ struct Scene {
         case .partAppended(let id, _, let offset, let text):
             "part.appended \(id) \(offset) \(String(decoding: text, as: UTF8.self))"
         case .partEnded(let id, let status): "part.ended \(id) \(status)"
-        case .commandRequested(let id, _): "command.requested \(id)"
-        case .commandAccepted(let id): "command.accepted \(id)"
-        case .commandRejected(let id, let reason): "command.rejected \(id) \(reason)"
-        case .commandApplied(let id): "command.applied \(id)"
+        case .runUpdated(let update): "run.updated \(update.id)"
+        case .runWaiting(let wait): "run.waiting \(wait.id) \(wait.reason)"
+        case .runResumed(let id, _): "run.resumed \(id)"
+        case .commandRequested(let id, _, _): "command.requested \(id)"
+        case .commandAccepted(let news), .commandRejected(let news), .commandDeferred(let news),
+            .commandApplied(let news), .commandExpired(let news):
+            "\(event.body.type) \(news.id)" + (news.reason.map { " \($0)" } ?? "")
         case .baton(.returned(let reason, _, _)): "baton.returned \(reason.rawValue)"
         case .inputAnswered(let id, _): "input.answered \(id)"
         case .request(.opened(let id, _, _)), .request(.resolved(let id, _)), .request(.expired(let id, _)),
@@ -49,17 +54,23 @@ struct Scene {
 
     var at: Timestamp { Timestamp(milliseconds: now) }
 
-    mutating func input(_ id: String, by: Participant? = nil, agent: String? = nil) throws -> Bool {
+    mutating func input(
+        _ id: String, by: Participant? = nil, agent: String? = nil, followUp: FollowUp? = nil
+    ) throws -> Bool {
         try machine.addInput(
-            InputID(id)!, parts: [InputPart(text: "hello")], agent: agent.map { AgentName($0)! }, by: by ?? ada, at: at)
+            InputID(id)!, parts: [InputPart(text: "hello")], agent: agent.map { AgentName($0)! }, followUp: followUp,
+            by: by ?? ada, at: at)
     }
 
-    mutating func run(_ id: String, agent: String = "bot", inputs: [String] = [], parent: String? = nil) throws -> Bool
-    {
+    mutating func run(
+        _ id: String, agent: String = "bot", inputs: [String] = [], parent: String? = nil, waits: Bool = false,
+        accepts: [Command.Verb]? = nil
+    ) throws -> Bool {
         try machine.startRun(
             RunRequest(
                 id: RunID(id)!, agent: AgentName(agent)!, parent: parent.map { RunID($0)! },
-                inputs: inputs.map { InputID($0)! }, leaseMilliseconds: 30_000, token: "token-\(id)"),
+                inputs: inputs.map { InputID($0)! }, waitsForChildren: waits, accepts: accepts,
+                leaseMilliseconds: 30_000, token: "token-\(id)"),
             by: .agent(AgentName(agent)!), at: at)
     }
 
@@ -75,7 +86,21 @@ struct Scene {
     }
 
     mutating func cancel(_ id: String, _ target: Command.Target, by: Participant? = nil) throws -> Bool {
-        try machine.cancel(CommandID(id)!, target: target, by: by ?? ada, at: at)
+        try order(id, .cancel, target, by: by)
+    }
+
+    mutating func order(
+        _ id: String, _ verb: Command.Verb, _ target: Command.Target, becomesInput: Bool = false,
+        by: Participant? = nil
+    ) throws -> Bool {
+        let parts = verb == .steer || becomesInput ? [InputPart(text: "instead")] : []
+        return try machine.take(
+            CommandOrder(verb: verb, target: target, parts: parts, becomesInput: becomesInput), as: CommandID(id)!,
+            by: by ?? ada, at: at)
+    }
+
+    mutating func carryOut(_ id: String, run: String = "r") throws -> SessionMachine.Written {
+        try write([.commandApplied(id: CommandID(id)!)], run: run)
     }
 
     static func message(_ id: String) -> AgentEvent { .messageStarted(id: MessageID(id)!) }

@@ -56,7 +56,7 @@ import ThroughlineCore
         #expect(decode(many, decoder.agentEvents) == .tooLarge)
         #expect(decode(#"{"agent":"a","lease":{"milliseconds":999}}"#, decoder.startRun) == .fieldInvalid)
         #expect(decode(#"{"agent":"a","inputs":["i","i"]}"#, decoder.startRun) == .fieldInvalid)
-        #expect(decode(#"{"policies":{"followUp":"merge"}}"#, decoder.create) == .fieldInvalid)
+        #expect(decode(#"{"policies":{"followUp":"later"}}"#, decoder.create) == .fieldInvalid)
         #expect(decode(#"{"metadata":[]}"#, decoder.create) == .fieldInvalid)
     }
 

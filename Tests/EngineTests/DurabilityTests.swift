@@ -12,7 +12,7 @@ import ThroughlineTestKit
         return pending
     }
 
-    private let input = Operation.addInput(id: InputID("i")!, parts: [InputPart(text: "hi")], agent: nil)
+    private let input = Operation.addInput(.init(id: InputID("i")!, parts: [InputPart(text: "hi")], agent: nil))
 
     @Test func `no answer, duplicate, refusal or snapshot comes before all it rests on is durable`() async throws {
         let store = HeldStore()
@@ -61,7 +61,7 @@ import ThroughlineTestKit
         try await bench.eventually("the session") { created.isDone }
         let added = begin(bench, input)
         let duplicate = begin(bench, input)
-        let other = begin(bench, .addInput(id: InputID("j")!, parts: [InputPart(text: "ho")], agent: nil))
+        let other = begin(bench, .addInput(.init(id: InputID("j")!, parts: [InputPart(text: "ho")], agent: nil)))
         store.failFirst(.full("no room"))
         try await bench.eventually("the refusals") { added.isDone && duplicate.isDone && other.isDone }
         #expect(added.code == .storageFull && duplicate.code == .storageFull && other.code == .storageFull)

@@ -33,7 +33,7 @@ struct EngineBench {
 
     func input(_ id: String, agent: String? = nil) async throws -> Answer {
         try await engine.perform(
-            .addInput(id: InputID(id)!, parts: [InputPart(text: "hi")], agent: agent.map { AgentName($0)! }),
+            .addInput(.init(id: InputID(id)!, parts: [InputPart(text: "hi")], agent: agent.map { AgentName($0)! })),
             on: session,
             by: ada)
     }
@@ -56,7 +56,8 @@ struct EngineBench {
     }
 
     func cancelAll(_ id: String) async throws -> Answer {
-        try await engine.perform(.cancel(id: CommandID(id)!, target: .all), on: session, by: ada)
+        try await engine.perform(
+            .command(id: CommandID(id)!, CommandOrder(verb: .cancel, target: .all)), on: session, by: ada)
     }
 
     /// Waits for something that another thread does; fails after five seconds.

@@ -42,8 +42,8 @@ import ThroughlineTestKit
         let bench = try EngineBench(store: InMemoryLogStore())
         try await bench.create()
         let told = Pending<RunID>()
-        let holder = HolderConnection(mailbox: Mailbox(loop: nil)) { _, run, refusal in
-            if refusal.code == .runCancelled { told.set(.success(run)) }
+        let holder = HolderConnection(mailbox: Mailbox(loop: nil)) { _, run, word in
+            if case .stop(let refusal) = word, refusal.code == .runCancelled { told.set(.success(run)) }
         }
         let run = try await bench.start("r")
         let beat = Pending<Answer>()
@@ -128,7 +128,7 @@ import ThroughlineTestKit
         let watcher = Participant(id: "eve", role: .observer)
         let refused = Pending<Answer>()
         bench.engine.perform(
-            .addInput(id: nil, parts: [InputPart(text: "x")], agent: nil), on: bench.session, by: watcher
+            .addInput(.init(id: nil, parts: [InputPart(text: "x")], agent: nil)), on: bench.session, by: watcher
         ) { refused.set($0) }
         #expect(refused.code == .notAllowed)
         #expect(

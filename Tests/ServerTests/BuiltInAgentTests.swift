@@ -58,7 +58,7 @@ import ThroughlineServer
                 input("c", 9, "later", state: .queued),
             ],
             messages: [message(2, .system, "Be short."), message(5, .assistant, "So."), message(10, .assistant, "")],
-            answering: asked)
+            answering: [asked])
         #expect(
             prompt.lines.map { "\($0.role): \($0.text)" } == [
                 "system: Be short.", "user: Why?", "assistant: So.", "user: And?",
@@ -71,9 +71,9 @@ import ThroughlineServer
         let asked = input("now", 900, "And?", state: .claimed)
         let inputs = (1...300).map { input("i\($0)", UInt64($0 * 2), "text \($0)") } + [asked]
         let prompt = Prompt(
-            inputs: inputs, messages: [message(1, .system, "Be short.")], answering: asked, maximumLines: 10)
+            inputs: inputs, messages: [message(1, .system, "Be short.")], answering: [asked], maximumLines: 10)
         #expect(prompt.lines.count == 12 && prompt.lines[0].role == "system" && prompt.lines[10].text == "text 300")
-        let small = Prompt(inputs: inputs, messages: [], answering: asked, maximumBytes: 20)
+        let small = Prompt(inputs: inputs, messages: [], answering: [asked], maximumBytes: 20)
         #expect(small.lines.map(\.text) == ["text 299", "text 300", "And?"])
     }
 

@@ -56,7 +56,10 @@ private struct Fixture {
         for (name, session) in expected.sessions {
             let records = try store.readAll(StreamID("sessions/" + name))
             var machine = try #require(SessionMachine(replaying: records))
-            #expect(try String(decoding: machine.snapshot(), as: UTF8.self) == session.snapshot, "\(name)")
+            // Snapshots of that time had no queue and no read marks.
+            let snapshot = String(decoding: try machine.snapshot(), as: UTF8.self)
+                .replacing(/"queue":\[[^\]]*\],/, with: "").replacing(",\"reads\":[]}", with: "}")
+            #expect(snapshot == session.snapshot, "\(name)")
             if let lease = expected.runs[name] { try check(lease, &machine) }
         }
         var streams: Set<String> = []

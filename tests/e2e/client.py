@@ -80,8 +80,10 @@ class Api:
             body["id"] = input
         return self.post(f"/v1/sessions/{session}/inputs", body)
 
-    def command(self, session, target, id=None, wait=0, verb="cancel"):
-        body = {"verb": verb, "target": target, **({"id": id} if id else {})}
+    def command(self, session, target, id=None, wait=0, verb="cancel", text=None, **more):
+        body = {"verb": verb, "target": target, **({"id": id} if id else {}), **more}
+        if text is not None:
+            body["parts"] = [{"kind": "text", "text": text}]
         return self.post(f"/v1/sessions/{session}/commands?wait={wait}", body)
 
     def stream(self, path, headers=(), timeout=None):
@@ -214,9 +216,9 @@ class Run:
         return self.api.post(self.path("end"), {"reason": reason, **more}, headers=self.headers())
 
 
-def take_work(api, agent, id=None, wait=10, lease=None):
+def take_work(api, agent, id=None, wait=10, lease=None, **more):
     """Takes an input; the run to answer it, or nothing."""
-    body = {"agent": agent, "wait": wait, **({"id": id} if id else {})}
+    body = {"agent": agent, "wait": wait, **({"id": id} if id else {}), **more}
     if lease:
         body["lease"] = {"milliseconds": lease}
     answer = api.post("/v1/work", body).ok(200, 204)
@@ -225,6 +227,7 @@ def take_work(api, agent, id=None, wait=10, lease=None):
     work = answer.json
     run = Run(api, name_of(work["session"]), name_of(work["run"]), work["lease"])
     run.input = work["input"]
+    run.inputs = work.get("inputs", [work["input"]])
     return run
 
 

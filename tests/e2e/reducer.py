@@ -17,13 +17,13 @@ class State:
     def __init__(self, snapshot=None):
         self.seq, self.session = 0, {}
         self.inputs, self.runs, self.messages, self.commands, self.requests = {}, {}, {}, {}, {}
-        self.parts, self.baton = {}, None
+        self.parts, self.queue, self.baton = {}, [], None
         if snapshot:
             self.load(snapshot)
 
     def load(self, snapshot):
         snapshot = copy.deepcopy(snapshot)
-        self.seq, self.session = snapshot["seq"], snapshot["session"]
+        self.seq, self.session, self.queue = snapshot["seq"], snapshot["session"], snapshot["queue"]
         self.baton = snapshot.get("baton")
         for name in ("inputs", "runs", "messages", "requests", "commands"):
             getattr(self, name).update((item["id"], item) for item in snapshot[name])
@@ -33,7 +33,7 @@ class State:
                 self.parts[part["id"]] = part
 
     def snapshot(self):
-        state = {"seq": self.seq, "session": self.session, "baton": self.baton}
+        state = {"seq": self.seq, "session": self.session, "queue": self.queue, "baton": self.baton}
         for name in ("inputs", "runs", "messages", "requests", "commands"):
             state[name] = list(getattr(self, name).values())
         state = copy.deepcopy(state)
@@ -63,13 +63,28 @@ class State:
     on_session_closed = on_session_updated
 
     def on_input_added(self, event):
-        self.add(self.inputs, event, event["input"], state="queued")
+        item = {key: value for key, value in event["input"].items() if key != "before"}
+        self.add(self.inputs, event, item, state="queued")
+        self.enqueue(item["id"], event["input"].get("before"))
 
     def on_input_updated(self, event):
-        self.find(self.inputs, event["input"]["id"])["parts"] = event["input"]["parts"]
+        change = event["input"]
+        if change["id"] not in self.queue:
+            raise ProtocolError(f"input {change['id']} was changed and is not queued")
+        if "parts" in change:
+            self.find(self.inputs, change["id"])["parts"] = change["parts"]
+        if "before" in change:
+            self.queue.remove(change["id"])
+            self.enqueue(change["id"], change["before"])
 
     def on_input_withdrawn(self, event):
-        self.find(self.inputs, event["input"]["id"])["state"] = "withdrawn"
+        change = event["input"]
+        self.queue.remove(change["id"])
+        self.find(self.inputs, change["id"]).update(
+            state="withdrawn", **({"reason": change["reason"]} if "reason" in change else {}))
+
+    def enqueue(self, name, before=None):
+        self.queue.insert(self.queue.index(before) if before in self.queue else len(self.queue), name)
 
     def on_run_started(self, event):
         run = {key: value for key, value in event["run"].items() if key != "lease"}
@@ -77,12 +92,30 @@ class State:
         self.add(self.runs, event, run, with_by=False, state="active")
         for name in run["inputs"]:
             self.find(self.inputs, name).update(state="claimed", run=run["id"])
+            self.queue.remove(name)
+
+    def on_run_updated(self, event):
+        run = self.active(event)
+        run.update({key: event["run"][key] for key in ("label", "progress") if key in event["run"]})
+
+    def on_run_waiting(self, event):
+        self.active(event).update(state="waiting", waiting=event["run"]["reason"])
+
+    def on_run_resumed(self, event):
+        run = self.active(event)
+        run["state"] = "active"
+        run.pop("waiting", None)
+
+    def active(self, event):
+        run = self.find(self.runs, event["run"]["id"])
+        if run["state"] not in ("active", "waiting"):
+            raise ProtocolError(f"{event['type']} of run {run['id']}, which is {run['state']}")
+        return run
 
     def on_run_ended(self, event):
         reason = event["run"]["reason"]
-        run = self.find(self.runs, event["run"]["id"])
-        if run["state"] != "active":
-            raise ProtocolError(f"run {run['id']} ended twice")
+        run = self.active(event)
+        run.pop("waiting", None)
         run.update({key: event["run"][key] for key in ("usage", "error") if key in event["run"]})
         run.update(state=reason, ended=event["at"])
         for name in run["inputs"]:
@@ -126,13 +159,33 @@ class State:
 
     def on_command_accepted(self, event):
         command = self.find(self.commands, event["command"]["id"])
-        command["state"] = event["type"].removeprefix("command.")
-        if "reason" in event["command"]:
-            command["reason"] = event["command"]["reason"]
+        state = event["type"].removeprefix("command.")
+        if command["state"] != {"accepted": "requested", "rejected": "requested"}.get(state, "accepted"):
+            raise ProtocolError(f"command {command['id']} is {command['state']} and became {state}")
+        source = self.inputs.get(command.get("input"))
+        command.update(event["command"])
+        if state != "deferred":
+            command["state"] = state
+        if source:
+            self.follow(source, command, state)
 
-    on_command_rejected = on_command_applied = on_command_accepted
+    on_command_rejected = on_command_deferred = on_command_applied = on_command_expired = on_command_accepted
+
+    def follow(self, source, command, state):
+        """A steer that was sent as an input takes it along."""
+        if state == "accepted":
+            self.queue.remove(source["id"])
+            source.update(state="steering", run=command["run"])
+        elif state == "applied":
+            source["state"] = "claimed"
+            self.find(self.runs, command["run"])["inputs"].append(source["id"])
+        elif state == "expired":
+            source["state"] = "queued"
+            source.pop("run")
+            self.enqueue(source["id"])
 
     def on_input_answered(self, event):
+        self.queue.remove(event["input"]["id"])
         self.find(self.inputs, event["input"]["id"])["state"] = "answered"
 
     def on_baton_taken(self, event):

@@ -35,7 +35,8 @@ def conversation(api, session="s"):
 
 
 @pytest.mark.parametrize("command", ["serve", "session", *(f"session {leaf}" for leaf in (
-    "list", "show", "tail", "send", "stop", "requests", "answer", "takeover", "handback", "say", "export", "erase"))])
+    "list", "show", "tail", "send", "stop", "steer", "interrupt", "pause", "resume", "queue", "requests", "answer", "takeover",
+    "handback", "say", "export", "erase"))])
 def test_every_command_has_help_with_examples(command):
     done = throughline(*command.split(), "--help")
     assert done.returncode == 0 and "USAGE" in done.stdout.upper()

@@ -44,6 +44,7 @@ public struct Refusal: Error, Hashable, Sendable {
         case messageNotFound = "message_not_found"
         case partNotFound = "part_not_found"
         case requestNotFound = "request_not_found"
+        case commandNotFound = "command_not_found"
         case routeNotFound = "route_not_found"
         case methodNotAllowed = "method_not_allowed"
         case formatUnavailable = "format_unavailable"
@@ -56,6 +57,9 @@ public struct Refusal: Error, Hashable, Sendable {
         case runFenced = "run_fenced"
         case runCancelled = "run_cancelled"
         case runEnded = "run_ended"
+        case runActive = "run_active"
+        case runPaused = "run_paused"
+        case commandEnded = "command_ended"
         case writeGap = "write_gap"
         case offsetGap = "offset_gap"
         case offsetConflict = "offset_conflict"
@@ -92,15 +96,16 @@ public struct Refusal: Error, Hashable, Sendable {
             case .keyMissing, .keyInvalid: 401
             case .originRefused, .hostRefused, .roleRefused, .notAllowed: 403
             case .sessionNotFound, .inputNotFound, .runNotFound, .messageNotFound, .partNotFound, .requestNotFound,
+                .commandNotFound,
                 .routeNotFound:
                 404
             case .methodNotAllowed: 405
             case .formatUnavailable: 406
             case .requestTimeout: 408
             case .sessionExists, .sessionClosed, .inputClaimed, .inputNotQueued, .runExists, .runFenced, .runCancelled,
-                .runEnded, .writeGap, .offsetGap, .offsetConflict, .idTaken, .messageEnded, .partEnded, .cursorAhead,
-                .requestResolved, .requestExpired, .requestWithdrawn, .requestChanged,
-                .batonHeld, .batonNotHeld, .budgetExceeded:
+                .runEnded, .runActive, .runPaused, .commandEnded, .writeGap, .offsetGap, .offsetConflict, .idTaken,
+                .messageEnded, .partEnded, .cursorAhead, .requestResolved, .requestExpired, .requestWithdrawn,
+                .requestChanged, .batonHeld, .batonNotHeld, .budgetExceeded:
                 409
             case .sessionErased: 410
             case .tooLarge: 413

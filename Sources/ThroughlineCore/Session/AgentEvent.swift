@@ -7,4 +7,12 @@ public enum AgentEvent: Hashable, Sendable {
     case partAppended(id: PartID, offset: Int, text: [UInt8])
     case partEnded(id: PartID, status: PieceStatus = .complete)
     indirect case requestOpened(RequestDraft)
+    /// A label or a progress that is given replaces the one before.
+    case runUpdated(label: String?, progress: [UInt8]?)
+    case runWaiting(reason: String)
+    case runResumed
+    /// The run has carried a command out.
+    case commandApplied(id: CommandID)
+    /// The run takes a steer in with a later step.
+    case commandDeferred(id: CommandID)
 }

@@ -41,12 +41,22 @@ extension EventBody {
 
     private static func input(type: String, _ value: JSONValue) -> EventBody? {
         guard let input = value["input"], let id: InputID = input.id("id") else { return nil }
-        let parts = input["parts"]?.elements.compactMap(InputPart.init(stored:)) ?? []
+        let parts = InputPart.list(stored: input["parts"])
         switch type {
-        case "input.added": return .inputAdded(id: id, agent: input.id("agent"), parts: parts)
-        case "input.updated": return .inputUpdated(id: id, parts: parts)
+        case "input.added":
+            return .inputAdded(
+                InputAddition(
+                    id: id, agent: input.id("agent"), parts: parts ?? [],
+                    followUp: input["followUp"]?.string.flatMap(FollowUp.init) ?? .queue, before: input.id("before"),
+                    command: input.id("command")))
+        case "input.updated":
+            let isLast = input["before"]?.isNull == true
+            return .inputUpdated(
+                InputChange(
+                    id: id, parts: parts, place: isLast ? .last : input.id("before").map { .before($0) }))
+        case "input.withdrawn":
+            return .inputWithdrawn(id: id, command: value.id("command"), reason: input["reason"]?.string)
         case "input.answered": return input.id("message").map { .inputAnswered(id: id, message: $0) }
-        case "input.withdrawn": return .inputWithdrawn(id: id, command: value.id("command"))
         default: return nil
         }
     }
@@ -63,13 +73,20 @@ extension EventBody {
             return .runStarted(
                 RunStart(
                     id: id, agent: agent, label: run["label"]?.string, parent: run.id("parent"), inputs: inputs,
-                    epoch: epoch, leaseMilliseconds: lease, budget: run["budget"].flatMap { RunBudget($0) }))
-        case "run.ended":
-            guard let reason = run["reason"]?.string.flatMap(Run.State.init) else { return nil }
-            return .runEnded(
-                RunEnd(
-                    id: id, reason: reason, usage: run["usage"].map { Array($0.source) },
-                    error: RunError(stored: run["error"]), command: run.id("command")))
+                    epoch: epoch, leaseMilliseconds: lease,
+                    waitsForChildren: run["waitsForChildren"]?.boolean ?? false,
+                    accepts: run["accepts"]?.elements.compactMap { $0.string.flatMap(Command.Verb.init) },
+                    budget: run["budget"].flatMap { RunBudget($0) }))
+        case "run.updated":
+            return .runUpdated(
+                RunUpdate(id: id, label: run["label"]?.string, progress: run["progress"].map { Array($0.source) }))
+        case "run.waiting":
+            guard let reason = run["reason"]?.string else { return nil }
+            return .runWaiting(
+                RunWait(
+                    id: id, reason: reason, command: run.id("command"), end: run["end"].flatMap(RunEnd.init(stored:))))
+        case "run.resumed": return .runResumed(id: id, command: run.id("command"))
+        case "run.ended": return RunEnd(stored: run).map { .runEnded($0) }
         default: return nil
         }
     }
@@ -107,12 +124,20 @@ extension EventBody {
 
     private static func command(type: String, _ value: JSONValue) -> EventBody? {
         guard let command = value["command"], let id: CommandID = command.id("id") else { return nil }
+        let news = CommandNews(
+            id: id, reason: command["reason"]?.string, run: command.id("run"), input: command.id("input"),
+            outcome: command["outcome"]?.string, expires: command["expires"]?.integer.map(Timestamp.init(milliseconds:))
+        )
         switch type {
         case "command.requested":
-            return Command.Target(stored: command["target"]).map { .commandRequested(id: id, target: $0) }
-        case "command.accepted": return .commandAccepted(id: id)
-        case "command.rejected": return .commandRejected(id: id, reason: command["reason"]?.string ?? "")
-        case "command.applied": return .commandApplied(id: id)
+            return CommandOrder(stored: command).map {
+                .commandRequested(id: id, order: $0, input: command.id("input"))
+            }
+        case "command.accepted": return .commandAccepted(news)
+        case "command.rejected": return .commandRejected(news)
+        case "command.deferred": return .commandDeferred(news)
+        case "command.applied": return .commandApplied(news)
+        case "command.expired": return .commandExpired(news)
         default: return nil
         }
     }
@@ -132,7 +157,9 @@ extension SessionInfo {
         guard let value, let id: SessionID = value.id("id"), let metadata = value["metadata"],
             let state = value["state"]?.string.flatMap(State.init)
         else { return nil }
-        self.init(id: id, title: value["title"]?.string ?? "", metadata: Array(metadata.source), state: state)
+        self.init(
+            id: id, title: value["title"]?.string ?? "", metadata: Array(metadata.source),
+            policies: SessionPolicies(stored: value["policies"]), state: state)
     }
 }
 
@@ -150,6 +177,32 @@ extension InputPart {
     fileprivate init?(stored value: JSONValue) {
         guard let head = PartHead(stored: value), let text = value["text"]?.textBytes else { return nil }
         self.init(head: head, text: text)
+    }
+
+    fileprivate static func list(stored value: JSONValue?) -> [InputPart]? {
+        value?.elements.compactMap(InputPart.init(stored:))
+    }
+}
+
+extension EventBody.RunEnd {
+    fileprivate init?(stored run: JSONValue) {
+        guard let id: RunID = run.id("id"), let reason = run["reason"]?.string.flatMap(Run.State.init) else {
+            return nil
+        }
+        self.init(
+            id: id, reason: reason, usage: run["usage"].map { Array($0.source) },
+            error: RunError(stored: run["error"]), command: run.id("command"))
+    }
+}
+
+extension CommandOrder {
+    fileprivate init?(stored command: JSONValue) {
+        guard let verb = command["verb"]?.string.flatMap(Command.Verb.init),
+            let target = Command.Target(stored: command["target"])
+        else { return nil }
+        self.init(
+            verb: verb, target: target, parts: InputPart.list(stored: command["parts"]) ?? [],
+            becomesInput: command["otherwise"]?.string == "input")
     }
 }
 

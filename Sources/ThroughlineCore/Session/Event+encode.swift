@@ -29,6 +29,18 @@ extension EventBody {
         case .runStarted(let start):
             writer.key("run")
             start.write(to: &writer)
+        case .runUpdated(let update):
+            writer.key("run")
+            update.write(to: &writer)
+        case .runWaiting(let wait):
+            writer.key("run")
+            wait.write(to: &writer)
+        case .runResumed(let id, let command):
+            writer.key("run")
+            writer.object {
+                $0.field("id", id.value)
+                $0.field("command", command?.value)
+            }
         case .runEnded(let end):
             writer.key("run")
             end.write(to: &writer)
@@ -36,8 +48,17 @@ extension EventBody {
             writeMessage(to: &writer)
         case .partStarted, .partAppended, .partEnded:
             writePart(to: &writer)
-        case .commandRequested, .commandAccepted, .commandRejected, .commandApplied:
-            writeCommand(to: &writer)
+        case .commandRequested(let id, let order, let input):
+            writer.key("command")
+            writer.object {
+                $0.field("id", id.value)
+                order.writeMembers(to: &$0)
+                $0.field("input", input?.value)
+            }
+        case .commandAccepted(let news), .commandRejected(let news), .commandDeferred(let news),
+            .commandApplied(let news), .commandExpired(let news):
+            writer.key("command")
+            news.write(to: &writer)
         case .request(let event):
             event.writeMembers(to: &writer)
         case .baton(let event):
@@ -54,21 +75,13 @@ extension EventBody {
     private func writeInput(to writer: inout JSONWriter) {
         writer.key("input")
         switch self {
-        case .inputAdded(let id, let agent, let parts):
+        case .inputAdded(let addition): addition.write(to: &writer)
+        case .inputUpdated(let change): change.write(to: &writer)
+        case .inputWithdrawn(let id, let command, let reason):
             writer.object {
                 $0.field("id", id.value)
-                $0.field("agent", agent?.value)
-                $0.key("parts")
-                $0.array(parts) { $1.write(to: &$0) }
+                $0.field("reason", reason)
             }
-        case .inputUpdated(let id, let parts):
-            writer.object {
-                $0.field("id", id.value)
-                $0.key("parts")
-                $0.array(parts) { $1.write(to: &$0) }
-            }
-        case .inputWithdrawn(let id, let command):
-            writer.object { $0.field("id", id.value) }
             writer.field("command", command?.value)
         default:
             preconditionFailure("not about an input: \(type)")
@@ -125,24 +138,88 @@ extension EventBody {
         }
     }
 
-    private func writeCommand(to writer: inout JSONWriter) {
-        writer.key("command")
+}
+
+extension EventBody.InputAddition {
+    fileprivate func write(to writer: inout JSONWriter) {
         writer.object {
-            switch self {
-            case .commandRequested(let id, let target):
-                $0.field("id", id.value)
-                $0.field("verb", "cancel")
-                $0.key("target")
-                target.write(to: &$0)
-            case .commandAccepted(let id), .commandApplied(let id):
-                $0.field("id", id.value)
-            case .commandRejected(let id, let reason):
-                $0.field("id", id.value)
-                $0.field("reason", reason)
-            default:
-                preconditionFailure("not about a command: \(type)")
+            $0.field("id", id.value)
+            $0.field("agent", agent?.value)
+            $0.key("parts")
+            $0.array(parts) { $1.write(to: &$0) }
+            if followUp != .queue { $0.field("followUp", followUp.rawValue) }
+            $0.field("before", before?.value)
+            $0.field("command", command?.value)
+        }
+    }
+}
+
+extension EventBody.InputChange {
+    fileprivate func write(to writer: inout JSONWriter) {
+        writer.object {
+            $0.field("id", id.value)
+            if let parts {
+                $0.key("parts")
+                $0.array(parts) { $1.write(to: &$0) }
+            }
+            switch place {
+            case .before(let other): $0.field("before", other.value)
+            case .last:
+                $0.key("before")
+                $0.null()
+            case nil: break
             }
         }
+    }
+}
+
+extension EventBody.RunUpdate {
+    fileprivate func write(to writer: inout JSONWriter) {
+        writer.object {
+            $0.field("id", id.value)
+            $0.field("label", label)
+            $0.field("progress", raw: progress)
+        }
+    }
+}
+
+extension EventBody.RunWait {
+    fileprivate func write(to writer: inout JSONWriter) {
+        writer.object {
+            $0.field("id", id.value)
+            $0.field("reason", reason)
+            $0.field("command", command?.value)
+            if let end {
+                $0.key("end")
+                end.write(to: &$0)
+            }
+        }
+    }
+}
+
+extension EventBody.CommandNews {
+    fileprivate func write(to writer: inout JSONWriter) {
+        writer.object {
+            $0.field("id", id.value)
+            $0.field("reason", reason)
+            $0.field("run", run?.value)
+            $0.field("input", input?.value)
+            $0.field("outcome", outcome)
+            if let expires { $0.field("expires", expires.rawValue) }
+        }
+    }
+}
+
+extension CommandOrder {
+    func writeMembers(to writer: inout JSONWriter) {
+        writer.field("verb", verb.rawValue)
+        writer.key("target")
+        target.write(to: &writer)
+        if !parts.isEmpty {
+            writer.key("parts")
+            writer.array(parts) { $1.write(to: &$0) }
+        }
+        if becomesInput { writer.field("otherwise", "input") }
     }
 }
 
@@ -151,7 +228,8 @@ extension SessionInfo {
         writer.field("id", id.value)
         writer.field("title", title)
         writer.field("metadata", raw: metadata)
-        writer.field("policies", raw: Array(#"{"followUp":"queue"}"#.utf8))
+        writer.key("policies")
+        policies.write(to: &writer)
         writer.field("state", state.rawValue)
     }
 }
@@ -207,8 +285,21 @@ extension EventBody.RunStart {
             $0.field("epoch", epoch)
             $0.key("lease")
             $0.object { $0.field("milliseconds", leaseMilliseconds) }
+            writeCapabilities(waitsForChildren, accepts, to: &$0)
             $0.field("budget", raw: budget?.json)
         }
+    }
+}
+
+/// What a run said of itself at its start.
+func writeCapabilities(_ waitsForChildren: Bool, _ accepts: [Command.Verb]?, to writer: inout JSONWriter) {
+    if waitsForChildren {
+        writer.key("waitsForChildren")
+        writer.boolean(true)
+    }
+    if let accepts {
+        writer.key("accepts")
+        writer.array(accepts) { $0.string($1.rawValue) }
     }
 }
 

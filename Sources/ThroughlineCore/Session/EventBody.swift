@@ -3,10 +3,14 @@ public enum EventBody: Hashable, Sendable {
     case sessionCreated(SessionInfo)
     case sessionUpdated(SessionInfo)
     case sessionClosed(SessionInfo)
-    case inputAdded(id: InputID, agent: AgentName?, parts: [InputPart])
-    case inputUpdated(id: InputID, parts: [InputPart])
-    case inputWithdrawn(id: InputID, command: CommandID?)
+    case inputAdded(InputAddition)
+    case inputUpdated(InputChange)
+    /// With its reason where nobody did it by hand.
+    case inputWithdrawn(id: InputID, command: CommandID?, reason: String?)
     case runStarted(RunStart)
+    case runUpdated(RunUpdate)
+    indirect case runWaiting(RunWait)
+    case runResumed(id: RunID, command: CommandID?)
     case runEnded(RunEnd)
     case messageStarted(
         id: MessageID, run: RunID?, role: MessageRole, parent: MessageID?, audience: Audience = .everyone)
@@ -14,14 +18,94 @@ public enum EventBody: Hashable, Sendable {
     case partStarted(id: PartID, message: MessageID, head: PartHead)
     case partAppended(id: PartID, run: RunID?, offset: Int, text: [UInt8])
     case partEnded(id: PartID, status: PieceStatus)
-    case commandRequested(id: CommandID, target: Command.Target)
-    case commandAccepted(id: CommandID)
-    case commandRejected(id: CommandID, reason: String)
-    case commandApplied(id: CommandID)
     indirect case request(RequestEvent)
     indirect case baton(BatonEvent)
     /// By what an operator said: no agent need take it.
     case inputAnswered(id: InputID, message: MessageID)
+    /// With the input that it is made of, where it is of one.
+    case commandRequested(id: CommandID, order: CommandOrder, input: InputID?)
+    case commandAccepted(CommandNews)
+    case commandRejected(CommandNews)
+    case commandDeferred(CommandNews)
+    case commandApplied(CommandNews)
+    case commandExpired(CommandNews)
+
+    public struct InputAddition: Hashable, Sendable {
+        public var id: InputID
+        public var agent: AgentName?
+        public var parts: [InputPart]
+        public var followUp = FollowUp.queue
+        /// It goes before this one in the queue, and not behind all.
+        public var before: InputID?
+        public var command: CommandID?
+
+        public init(
+            id: InputID, agent: AgentName?, parts: [InputPart], followUp: FollowUp = .queue, before: InputID? = nil,
+            command: CommandID? = nil
+        ) {
+            self.id = id
+            self.agent = agent
+            self.parts = parts
+            self.followUp = followUp
+            self.before = before
+            self.command = command
+        }
+    }
+
+    public struct InputChange: Hashable, Sendable {
+        public var id: InputID
+        public var parts: [InputPart]?
+        public var place: InputPlace?
+    }
+
+    public struct RunUpdate: Hashable, Sendable {
+        public var id: RunID
+        public var label: String?
+        public var progress: [UInt8]?
+
+        public init(id: RunID, label: String? = nil, progress: [UInt8]? = nil) {
+            self.id = id
+            self.label = label
+            self.progress = progress
+        }
+    }
+
+    public struct RunWait: Hashable, Sendable {
+        public var id: RunID
+        public var reason: String
+        public var command: CommandID?
+        /// How the run will end.
+        public var end: RunEnd?
+
+        public init(id: RunID, reason: String, command: CommandID? = nil, end: RunEnd? = nil) {
+            self.id = id
+            self.reason = reason
+            self.command = command
+            self.end = end
+        }
+    }
+
+    /// What became of a command.
+    public struct CommandNews: Hashable, Sendable {
+        public var id: CommandID
+        public var reason: String?
+        public var run: RunID?
+        public var input: InputID?
+        public var outcome: String?
+        public var expires: Timestamp?
+
+        public init(
+            id: CommandID, reason: String? = nil, run: RunID? = nil, input: InputID? = nil, outcome: String? = nil,
+            expires: Timestamp? = nil
+        ) {
+            self.id = id
+            self.reason = reason
+            self.run = run
+            self.input = input
+            self.outcome = outcome
+            self.expires = expires
+        }
+    }
 
     public struct RunStart: Hashable, Sendable {
         public var id: RunID
@@ -31,6 +115,8 @@ public enum EventBody: Hashable, Sendable {
         public var inputs: [InputID]
         public var epoch: UInt64
         public var leaseMilliseconds: Int64
+        public var waitsForChildren = false
+        public var accepts: [Command.Verb]?
         public var budget: RunBudget?
     }
 
@@ -52,6 +138,9 @@ public enum EventBody: Hashable, Sendable {
         case .inputUpdated: "input.updated"
         case .inputWithdrawn: "input.withdrawn"
         case .runStarted: "run.started"
+        case .runUpdated: "run.updated"
+        case .runWaiting: "run.waiting"
+        case .runResumed: "run.resumed"
         case .runEnded: "run.ended"
         case .messageStarted: "message.started"
         case .messageEnded: "message.ended"
@@ -61,12 +150,20 @@ public enum EventBody: Hashable, Sendable {
         case .commandRequested: "command.requested"
         case .commandAccepted: "command.accepted"
         case .commandRejected: "command.rejected"
+        case .commandDeferred: "command.deferred"
         case .commandApplied: "command.applied"
+        case .commandExpired: "command.expired"
         case .request(let event): event.type
         case .baton(let event): event.type
         case .inputAnswered: "input.answered"
         }
     }
+}
+
+/// Where an input goes in the queue.
+public enum InputPlace: Hashable, Sendable {
+    case before(InputID)
+    case last
 }
 
 /// One entry of a session's public history.

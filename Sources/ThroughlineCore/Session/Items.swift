@@ -13,12 +13,17 @@ public struct SessionInfo: Hashable, Sendable {
     public var title: String
     /// A JSON object, compact.
     public var metadata: [UInt8]
+    public var policies: SessionPolicies
     public var state: State
 
-    public init(id: SessionID, title: String = "", metadata: [UInt8] = Array("{}".utf8), state: State = .open) {
+    public init(
+        id: SessionID, title: String = "", metadata: [UInt8] = Array("{}".utf8),
+        policies: SessionPolicies = SessionPolicies(), state: State = .open
+    ) {
         self.id = id
         self.title = title
         self.metadata = metadata
+        self.policies = policies
         self.state = state
     }
 }
@@ -74,7 +79,10 @@ public struct InputPart: Hashable, Sendable {
 /// What somebody sent: a durable piece of work.
 public struct Input: Hashable, Sendable {
     public enum State: String, Sendable {
-        case queued, claimed, answered
+        case queued
+        /// Offered to the run that is active, which may still take it in; see ``FollowUp/steer``.
+        case steering
+        case claimed, answered
         /// Its run failed or was lost.
         case unanswered
         case cancelled, withdrawn
@@ -87,16 +95,34 @@ public struct Input: Hashable, Sendable {
     /// The agent it is addressed to; `nil`: to whoever takes it.
     public var agent: AgentName?
     public var parts: [InputPart]
+    public var followUp = FollowUp.queue
     public var state = State.queued
     public var run: RunID?
+    /// The command that it was before.
+    public var command: CommandID?
+    /// Why it was withdrawn, where nobody did it by hand.
+    public var reason: String?
 }
 
 /// One agent at work on inputs, under a lease.
 public struct Run: Hashable, Sendable {
     public enum State: String, Sendable {
-        case active, completed, failed, cancelled
+        case active
+        /// It goes on later; ``Run/waiting`` says what for.
+        case waiting
+        case completed, failed, cancelled
         /// Its agent fell silent for longer than the lease.
         case lost
+
+        public var isOver: Bool { self != .active && self != .waiting }
+    }
+
+    /// What the server itself lets a run wait for.
+    public enum Wait {
+        /// Its agent stopped as it was asked to, until it is resumed.
+        public static let paused = "paused"
+        /// Its agent is done, and runs below it are not.
+        public static let children = "children"
     }
 
     public var id: RunID
@@ -108,8 +134,16 @@ public struct Run: Hashable, Sendable {
     public var inputs: [InputID]
     public var epoch: UInt64
     public var leaseMilliseconds: Int64
+    /// Its end is held until all runs below it have ended.
+    public var waitsForChildren = false
+    /// The commands that its agent understands; `nil`: all.
+    public var accepts: [Command.Verb]?
     public var budget: RunBudget?
     public var state = State.active
+    /// What it waits for, while it does.
+    public var waiting: String?
+    /// A JSON object, compact: `fraction` from 0 to 1, `text`.
+    public var progress: [UInt8]?
     /// A JSON object, compact.
     public var usage: [UInt8]?
     public var error: RunError?
@@ -123,6 +157,13 @@ public struct Run: Hashable, Sendable {
     /// The cancel whose holder has not been told yet.
     var untold: CommandID?
     var openMessages: [MessageID] = []
+    /// How it will end when those below it have; see ``waitsForChildren``.
+    var held: EventBody.RunEnd?
+    /// The accepted commands that its agent has not carried out yet, oldest first.
+    var pending: [CommandID] = []
+
+    /// Whether its agent may write.
+    public var isHeldByAgent: Bool { !state.isOver && held == nil }
 }
 
 /// Why a run failed.
@@ -168,7 +209,22 @@ public struct Part: Hashable, Sendable {
 
 /// An order to the agents of a session, and what became of it.
 public struct Command: Hashable, Sendable {
-    public enum State: String, Sendable { case requested, accepted, rejected, applied }
+    public enum Verb: String, Sendable, CaseIterable {
+        case cancel
+        /// Something more to take into account, while the run goes on.
+        case steer
+        /// The present output ends here; the run goes on.
+        case interrupt
+        case pause, resume
+    }
+
+    public enum State: String, Sendable {
+        case requested, accepted, rejected, applied
+        /// Nobody carried it out in time.
+        case expired
+
+        public var isFinal: Bool { self == .rejected || self == .applied || self == .expired }
+    }
 
     public enum Target: Hashable, Sendable {
         case run(RunID)
@@ -182,7 +238,37 @@ public struct Command: Hashable, Sendable {
     public var sequence: SequenceNumber
     public var at: Timestamp
     public var by: Participant
-    public var target: Target
+    public var order: CommandOrder
     public var state = State.requested
+    /// Why it was rejected, or expired.
     public var reason: String?
+    /// The run that has to carry it out.
+    public var run: RunID?
+    /// The input that it was made of, or became.
+    public var input: InputID?
+    /// What the agent made of it: `consumed`, or for now `deferred`.
+    public var outcome: String?
+    /// When it expires if nobody carries it out.
+    public var expires: Timestamp?
+
+    public var verb: Verb { order.verb }
+}
+
+/// What a command says.
+public struct CommandOrder: Hashable, Sendable {
+    public var verb: Command.Verb
+    public var target: Command.Target
+    /// What a `steer` or an `interrupt` has to say.
+    public var parts: [InputPart]
+    /// It becomes an input where no run takes it in.
+    public var becomesInput: Bool
+
+    public init(
+        verb: Command.Verb, target: Command.Target, parts: [InputPart] = [], becomesInput: Bool = false
+    ) {
+        self.verb = verb
+        self.target = target
+        self.parts = parts
+        self.becomesInput = becomesInput
+    }
 }

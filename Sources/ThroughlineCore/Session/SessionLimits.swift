@@ -36,6 +36,17 @@ public struct SessionLimits: Sendable {
     /// How long a request may wait for its answer; none waits for ever.
     public var requestMilliseconds: ClosedRange<Int64> = 1_000...604_800_000
     public var defaultRequestMilliseconds: Int64 = 86_400_000
+    /// How many commands wait for the agent of one run.
+    public var pendingCommands = 64
+    /// After this time a command that nobody has carried out expires.
+    public var commandMilliseconds: Int64 = 300_000
+    /// How many cancels wait for an input that the session has never seen, and how long.
+    public var awaitedInputs = 1_000
+    public var awaitedInputMilliseconds: Int64 = 600_000
+    /// How many inputs one run takes together.
+    public var mergedInputs = 32
+    /// What a run says that it waits for.
+    public var waitReason = 64
 
     public init() {}
 }

@@ -19,6 +19,9 @@ extension SessionMachine {
             note: WriteNote.head(run: id))
     }
 
+    /// Whether commands wait for the agent.
+    public func hasPendingCommands(_ holder: Holder) -> Bool { !runs[holder.run].pending.isEmpty }
+
     /// The part that a holder appended to last.
     public struct PartCursor: Sendable {
         var place: PartPlace?

@@ -14,6 +14,8 @@ extension SessionMachine {
         case .runStarted(let start):
             apply(start, event)
             touch(event)
+        case .runUpdated, .runWaiting, .runResumed:
+            applyProgress(event.body)
         case .runEnded(let end):
             apply(end, at: event.at)
             touch(event)
@@ -21,7 +23,8 @@ extension SessionMachine {
             applyMessage(event)
         case .partStarted, .partAppended, .partEnded:
             applyPart(event.body)
-        case .commandRequested, .commandAccepted, .commandRejected, .commandApplied:
+        case .commandRequested, .commandAccepted, .commandRejected, .commandDeferred, .commandApplied,
+            .commandExpired:
             applyCommand(event)
         case .request(let change):
             apply(change, event)
@@ -47,7 +50,7 @@ extension SessionMachine {
 
     /// The oldest work id whose run is over; those of active runs stay.
     private mutating func forgetOldWork() {
-        guard let index = works.firstIndex(where: { runs[$0.run]?.state != .active }) else { return }
+        guard let index = works.firstIndex(where: { runs[$0.run]?.state.isOver != false }) else { return }
         works.remove(at: index)
     }
 
@@ -62,26 +65,41 @@ extension SessionMachine {
 
     private mutating func applyInput(_ event: Event) {
         switch event.body {
-        case .inputAdded(let id, let agent, let parts):
+        case .inputAdded(let new):
             let input = Input(
-                id: id, sequence: event.sequence, at: event.at, by: event.by ?? .anonymous, agent: agent, parts: parts)
-            inputs.append(input, id: id)
-            queuedInputs.append(id)
-        case .inputUpdated(let id, let parts):
-            inputs[place(of: id)].parts = parts
-        case .inputWithdrawn(let id, _):
+                id: new.id, sequence: event.sequence, at: event.at, by: event.by ?? .anonymous, agent: new.agent,
+                parts: new.parts, followUp: new.followUp, command: new.command)
+            inputs.append(input, id: new.id)
+            enqueue(new.id, new.before.map { .before($0) } ?? .last)
+        case .inputUpdated(let change):
+            if let parts = change.parts { inputs[place(of: change.id)].parts = parts }
+            if let place = change.place {
+                queuedInputs.removeAll { $0 == change.id }
+                enqueue(change.id, place)
+            }
+        case .inputWithdrawn(let id, _, let reason):
             inputs[place(of: id)].state = .withdrawn
+            inputs[place(of: id)].reason = reason
             queuedInputs.removeAll { $0 == id }
         default:
             preconditionFailure("not about an input: \(event.body.type)")
         }
     }
 
+    /// An input that is named and not in the queue leaves the place at its end.
+    private mutating func enqueue(_ id: InputID, _ place: InputPlace) {
+        guard case .before(let other) = place, let index = queuedInputs.firstIndex(of: other) else {
+            return queuedInputs.append(id)
+        }
+        queuedInputs.insert(id, at: index)
+    }
+
     private mutating func apply(_ start: EventBody.RunStart, _ event: Event) {
         let run = Run(
             id: start.id, sequence: event.sequence, at: event.at, agent: start.agent, label: start.label,
             parent: start.parent, inputs: start.inputs, epoch: start.epoch,
-            leaseMilliseconds: start.leaseMilliseconds, budget: start.budget, token: "")
+            leaseMilliseconds: start.leaseMilliseconds, waitsForChildren: start.waitsForChildren,
+            accepts: start.accepts, budget: start.budget, token: "")
         setBudgetTimer(of: start.id, start.budget, at: event.at)
         runs.append(run, id: start.id)
         activeRuns.append(start.id)
@@ -98,16 +116,41 @@ extension SessionMachine {
         runs[index].usage = end.usage
         runs[index].error = end.error
         runs[index].ended = at
-        runs[index].untold = end.command
+        runs[index].waiting = nil
+        // The agent of one that only waited for others has been gone for long.
+        runs[index].untold = runs[index].held == nil ? end.command : nil
+        runs[index].held = nil
         activeRuns.removeAll { $0 == end.id }
         timers.clear(.budget(end.id))
         let inputState: Input.State =
             switch end.reason {
             case .completed: .answered
             case .cancelled: .cancelled
-            case .failed, .lost, .active: .unanswered
+            case .failed, .lost, .active, .waiting: .unanswered
             }
         for id in runs[index].inputs { inputs[place(of: id)].state = inputState }
+    }
+
+    private mutating func applyProgress(_ body: EventBody) {
+        switch body {
+        case .runUpdated(let update):
+            let index = place(of: update.id)
+            if let label = update.label { runs[index].label = label }
+            if let progress = update.progress { runs[index].progress = progress }
+        case .runWaiting(let wait):
+            let index = place(of: wait.id)
+            runs[index].state = .waiting
+            runs[index].waiting = wait.reason
+            runs[index].held = wait.end
+            markSummaryStale()
+        case .runResumed(let id, _):
+            let index = place(of: id)
+            runs[index].state = .active
+            runs[index].waiting = nil
+            markSummaryStale()
+        default:
+            preconditionFailure("not about a run that goes on: \(body.type)")
+        }
     }
 
     private mutating func applyMessage(_ event: Event) {
@@ -150,22 +193,75 @@ extension SessionMachine {
 
     private mutating func applyCommand(_ event: Event) {
         switch event.body {
-        case .commandRequested(let id, let target):
-            commands.append(
-                Command(id: id, sequence: event.sequence, at: event.at, by: event.by ?? .anonymous, target: target),
-                id: id)
-        case .commandAccepted(let id):
-            commands[place(of: id)].state = .accepted
-        case .commandRejected(let id, let reason):
-            commands[place(of: id)].state = .rejected
-            commands[place(of: id)].reason = reason
-        case .commandApplied(let id):
-            commands[place(of: id)].state = .applied
-            for index in runs.items.indices where runs[index].untold == id { runs[index].untold = nil }
-            markSummaryStale()
+        case .commandRequested(let id, let order, let input):
+            var command = Command(
+                id: id, sequence: event.sequence, at: event.at, by: event.by ?? .anonymous, order: order)
+            command.input = input
+            commands.append(command, id: id)
+        case .commandAccepted(let news): accept(news)
+        case .commandRejected(let news):
+            let index = take(news)
+            commands[index].state = .rejected
+        case .commandDeferred(let news): take(news)
+        case .commandApplied(let news):
+            let index = take(news)
+            commands[index].state = .applied
+            close(commands[index])
+            for index in runs.items.indices where runs[index].untold == news.id { runs[index].untold = nil }
+            if let input = commands[index].input, let run = commands[index].run, inputs[input]?.state == .steering {
+                inputs[place(of: input)].state = .claimed
+                runs[place(of: run)].inputs.append(input)
+            }
+        case .commandExpired(let news):
+            let index = take(news)
+            commands[index].state = .expired
+            close(commands[index])
+            if let input = commands[index].input, inputs[input]?.state == .steering {
+                inputs[place(of: input)].state = .queued
+                inputs[place(of: input)].run = nil
+                queuedInputs.append(input)
+            }
         default:
             preconditionFailure("not about a command: \(event.body.type)")
         }
+    }
+
+    private mutating func accept(_ news: EventBody.CommandNews) {
+        let index = take(news)
+        commands[index].state = .accepted
+        if let run = news.run { runs[place(of: run)].pending.append(news.id) }
+        if let input = commands[index].awaitedInput, inputs[input] == nil {
+            awaitedInputs[input, default: []].append(news.id)
+        }
+        if let input = commands[index].input, inputs[input]?.state == .queued {
+            inputs[place(of: input)].state = .steering
+            inputs[place(of: input)].run = news.run
+            queuedInputs.removeAll { $0 == input }
+        }
+    }
+
+    @discardableResult
+    private mutating func take(_ news: EventBody.CommandNews) -> Int {
+        let index = place(of: news.id)
+        if let reason = news.reason { commands[index].reason = reason }
+        if let run = news.run { commands[index].run = run }
+        if let input = news.input { commands[index].input = input }
+        if let outcome = news.outcome { commands[index].outcome = outcome }
+        if let expires = news.expires {
+            commands[index].expires = expires
+            timers.set(.command(news.id), at: expires)
+        }
+        markSummaryStale()
+        return index
+    }
+
+    /// Nobody waits for this command any longer.
+    private mutating func close(_ command: Command) {
+        timers.clear(.command(command.id))
+        if let run = command.run { runs[place(of: run)].pending.removeAll { $0 == command.id } }
+        guard let input = command.awaitedInput, let waiting = awaitedInputs[input] else { return }
+        let others = waiting.filter { $0 != command.id }
+        awaitedInputs[input] = others.isEmpty ? nil : others
     }
 
     private func place(of id: InputID) -> Int { require(inputs.index(of: id), id.value) }

@@ -47,7 +47,10 @@ extension SessionMachine {
             for seed in exchange.seeds { write(seed, at: at) }
         }
         if inputs[exchange.input] == nil {
-            emit(.inputAdded(id: exchange.input, agent: request.agent, parts: exchange.parts), by: by, at: at)
+            emit(.inputAdded(.init(id: exchange.input, agent: request.agent, parts: exchange.parts)), by: by, at: at)
+            if cancelIfAwaited(exchange.input, at: at) {
+                throw Refusal(.inputNotQueued, "The input \(exchange.input) was stopped before it came.")
+            }
         }
         request.inputs = [exchange.input]
         _ = try startRun(request, by: .agent(request.agent), at: at)

@@ -1,26 +1,36 @@
 extension SessionMachine {
     /// Checks that a second creation asks for the same session.
-    public func confirm(title: String?, metadata: [UInt8]?) throws(Refusal) {
-        guard title ?? info.title == info.title, metadata ?? info.metadata == info.metadata else {
+    public func confirm(
+        title: String?, metadata: [UInt8]?, policies: SessionPolicies.Patch? = nil
+    ) throws(Refusal) {
+        guard title ?? info.title == info.title, metadata ?? info.metadata == info.metadata,
+            policies.map({ info.policies.changed(by: $0) == info.policies }) ?? true
+        else {
             throw Refusal(.sessionExists, "A session of this id exists with other fields. Change it with PATCH.")
         }
     }
 
     /// Changes what is given.
     public mutating func update(
-        title: String?, metadata: [UInt8]?, closing: Bool, by: Participant, at: Timestamp
+        title: String?, metadata: [UInt8]?, policies: SessionPolicies.Patch? = nil, closing: Bool, by: Participant,
+        at: Timestamp
     ) {
         var changed = info
         if let title { changed.title = title }
         if let metadata { changed.metadata = metadata }
+        if let policies { changed.policies = changed.policies.changed(by: policies) }
         if closing { changed.state = .closed }
         guard changed != info else { return }
         emit(changed.state == info.state ? .sessionUpdated(changed) : .sessionClosed(changed), by: by, at: at)
     }
 
-    /// Adds an input. False if it is there already, whatever it says: nothing is added then.
+    /// Adds an input, and does what its follow-up policy says. False if it is there already, whatever it says: nothing is
+    /// added then.
+    ///
+    /// - Parameter followUp: `nil`: what the session says.
     public mutating func addInput(
-        _ id: InputID, parts: [InputPart], agent: AgentName?, by: Participant, at: Timestamp
+        _ id: InputID, parts: [InputPart], agent: AgentName?, followUp: FollowUp? = nil, by: Participant,
+        at: Timestamp
     ) throws(Refusal) -> Bool {
         if inputs[id] != nil { return false }
         try requireOpen()
@@ -28,52 +38,66 @@ extension SessionMachine {
             throw Refusal(
                 .tooMany, "\(limits.queuedInputs) inputs are waiting already. Wait for an agent, or withdraw some.")
         }
-        emit(.inputAdded(id: id, agent: agent, parts: parts), by: by, at: at)
+        let policy = policy(of: followUp)
+        if policy == .reject, let run = runsAnswering(agent).first {
+            throw Refusal(
+                .runActive, "The run \(run.id) is active, and the policy is to refuse more. Send it again later.",
+                members: ["run": Array("\"\(run.id)\"".utf8)])
+        }
+        let next = policy == .interrupt ? queuedInputs.first { inputs[$0]?.agent == agent } : nil
+        emit(
+            .inputAdded(.init(id: id, agent: agent, parts: parts, followUp: policy, before: next)), by: by, at: at)
+        if !cancelIfAwaited(id, at: at) { applyFollowUp(policy, of: id, in: agent, by: by, at: at) }
         return true
     }
 
+    /// While an operator answers, no agent is steered or stopped by an input, and none is refused.
+    private func policy(of asked: FollowUp?) -> FollowUp {
+        let policy = asked ?? info.policies.followUp
+        return baton != nil && [.steer, .interrupt, .reject].contains(policy) ? .queue : policy
+    }
+
+    /// Changes a queued input: what it says, its place in the queue, or both.
     public mutating func updateInput(
-        _ id: InputID, parts: [InputPart], by: Participant, at: Timestamp
+        _ id: InputID, parts: [InputPart]?, place: InputPlace? = nil, by: Participant, at: Timestamp
     ) throws(Refusal) {
         guard let input = inputs[id] else { throw notFound(id) }
         guard input.state == .queued else { throw notQueued(input) }
-        if input.parts != parts { emit(.inputUpdated(id: id, parts: parts), by: by, at: at) }
+        if case .before(let other) = place {
+            guard let other = inputs[other] else { throw notFound(other) }
+            guard other.state == .queued else { throw notQueued(other) }
+        }
+        let change = EventBody.InputChange(
+            id: id, parts: parts == input.parts ? nil : parts, place: place.flatMap { moves(id, to: $0) ? $0 : nil })
+        if change.parts != nil || change.place != nil { emit(.inputUpdated(change), by: by, at: at) }
     }
 
-    /// Withdraws a queued input. Again, it changes nothing.
+    /// Whether it does not stand there already.
+    private func moves(_ id: InputID, to place: InputPlace) -> Bool {
+        guard let index = queuedInputs.firstIndex(of: id) else { return false }
+        let next = index + 1 < queuedInputs.count ? queuedInputs[index + 1] : nil
+        switch place {
+        case .before(let other): return other != id && other != next
+        case .last: return next != nil
+        }
+    }
+
+    /// Withdraws an input that no run has taken. Again, it changes nothing.
     public mutating func withdrawInput(_ id: InputID, by: Participant, at: Timestamp) throws(Refusal) {
         guard let input = inputs[id] else { throw notFound(id) }
         if input.state == .withdrawn { return }
-        guard input.state == .queued else { throw notQueued(input) }
-        emit(.inputWithdrawn(id: id, command: nil), by: by, at: at)
+        guard input.isOpen else { throw notQueued(input) }
+        withdraw(id, by: by, command: nil, at: at)
     }
 
-    /// The input that an agent of this name would get now: the oldest in a queue in which no other is being answered.
-    public func claimableInput(for agent: AgentName) -> InputID? {
-        let busy = busyQueues
-        return queuedInputs.first { id in
-            guard let input = inputs[id] else { return false }
-            return (input.agent == nil || input.agent == agent) && !busy.contains(input.agent)
+    /// Withdraws an open input, and with it the steer that it is.
+    mutating func withdraw(_ id: InputID, by: Participant, command: CommandID?, at: Timestamp) {
+        if let input = inputs[id], input.state == .steering, let run = input.run {
+            for steer in runs[run]?.pending ?? [] where commands[steer]?.input == id {
+                expire(steer, reason: "input_withdrawn", at: at)
+            }
         }
-    }
-
-    /// The queues that have an input to hand out, each with the time of its oldest. `nil` is the queue for any agent.
-    public var claimableQueues: [(agent: AgentName?, since: Timestamp)] {
-        var seen = busyQueues
-        var queues: [(agent: AgentName?, since: Timestamp)] = []
-        for id in queuedInputs {
-            guard let input = inputs[id], seen.insert(input.agent).inserted else { continue }
-            queues.append((input.agent, input.at))
-        }
-        return queues
-    }
-
-    private var busyQueues: Set<AgentName?> {
-        var busy: Set<AgentName?> = []
-        for id in activeRuns {
-            for input in runs[id]?.inputs ?? [] { busy.insert(inputs[input]?.agent) }
-        }
-        return busy
+        emit(.inputWithdrawn(id: id, command: command, reason: nil), by: by, at: at)
     }
 
     func requireOpen() throws(Refusal) {

@@ -5,6 +5,9 @@ public struct RunRequest: Hashable, Sendable {
     public var label: String?
     public var parent: RunID?
     public var inputs: [InputID]
+    public var waitsForChildren = false
+    /// The commands that the agent understands; `nil`: all.
+    public var accepts: [Command.Verb]?
     public var leaseMilliseconds: Int64
     /// The lease's token, random, minted by the shell.
     public var token: String
@@ -13,13 +16,16 @@ public struct RunRequest: Hashable, Sendable {
 
     public init(
         id: RunID, agent: AgentName, label: String? = nil, parent: RunID? = nil, inputs: [InputID] = [],
-        leaseMilliseconds: Int64, token: String, work: WorkID? = nil
+        waitsForChildren: Bool = false, accepts: [Command.Verb]? = nil, leaseMilliseconds: Int64, token: String,
+        work: WorkID? = nil
     ) {
         self.id = id
         self.agent = agent
         self.label = label
         self.parent = parent
         self.inputs = inputs
+        self.waitsForChildren = waitsForChildren
+        self.accepts = accepts
         self.leaseMilliseconds = leaseMilliseconds
         self.token = token
         self.work = work
@@ -40,7 +46,7 @@ extension SessionMachine {
         let start = EventBody.RunStart(
             id: request.id, agent: request.agent, label: request.label, parent: request.parent,
             inputs: request.inputs, epoch: 1, leaseMilliseconds: request.leaseMilliseconds,
-            budget: request.budget)
+            waitsForChildren: request.waitsForChildren, accepts: request.accepts, budget: request.budget)
         emit(
             .runStarted(start), by: by, at: at,
             note: Note(run: request.id, token: request.token, work: request.work))
@@ -56,7 +62,7 @@ extension SessionMachine {
             guard let run = runs[parent] else {
                 throw Refusal(.runNotFound, "There is no run \(parent) to be the parent.")
             }
-            guard run.state == .active else { throw ended(run) }
+            guard run.isHeldByAgent else { throw ended(run) }
         }
         for id in request.inputs {
             guard let input = inputs[id] else { throw Refusal(.inputNotFound, "The session has no input \(id).") }
@@ -72,9 +78,13 @@ extension SessionMachine {
         by: Participant, at: Timestamp
     ) throws(Refusal) -> Bool {
         let run = try holder(of: id, token: token)
-        if run.state == reason, reason != .cancelled { return false }
+        if (run.held?.reason ?? run.state) == reason, reason != .cancelled { return false }
         try requireActive(run, at: at)
-        finish(run, as: reason, usage: usage, error: error, by: by, at: at)
+        if run.waitsForChildren, withDescendants([id]) != [id] {
+            hold(run, as: reason, usage: usage, error: error, by: by, at: at)
+        } else {
+            finish(run, as: reason, usage: usage, error: error, by: by, at: at)
+        }
         return true
     }
 
@@ -86,7 +96,7 @@ extension SessionMachine {
     /// The lease of a run is over: an active one is lost; of a cancelled one nobody is left to be told.
     public mutating func expireLease(of id: RunID, at: Timestamp) {
         guard let run = runs[id] else { return }
-        if run.state == .active {
+        if run.isHeldByAgent {
             finish(run, as: .lost, by: .server, at: at)
         } else {
             holderTold(of: id, at: at)
@@ -99,8 +109,40 @@ extension SessionMachine {
         runs[index].untold = nil
         let othersWait = runs.items.contains { $0.untold == command }
         if !othersWait, commands[command]?.state == .accepted {
-            emit(.commandApplied(id: command), by: .server, at: at)
+            emit(.commandApplied(.init(id: command)), by: .server, at: at)
         }
+    }
+
+    /// Ends all of a run but the run itself, which waits for those below it.
+    private mutating func hold(
+        _ run: Run, as reason: Run.State, usage: [UInt8]?, error: RunError?, by: Participant, at: Timestamp
+    ) {
+        finishContent(of: run, as: reason, by: by, at: at)
+        let end = EventBody.RunEnd(id: run.id, reason: reason, usage: usage, error: error, command: nil)
+        emit(.runWaiting(.init(id: run.id, reason: Run.Wait.children, command: nil, end: end)), by: by, at: at)
+    }
+
+    /// Ends the runs above this one that only waited for it.
+    private mutating func releaseAncestors(of id: RunID, at: Timestamp) {
+        var above = runs[id]?.parent
+        while let parent = above.flatMap({ runs[$0] }) {
+            above = parent.parent
+            guard let end = parent.held, withDescendants([parent.id]) == [parent.id] else { continue }
+            emit(.runEnded(end), by: .agent(parent.agent), at: at)
+        }
+    }
+
+    /// What the agent has begun and nobody will go on with.
+    private mutating func finishContent(of run: Run, as reason: Run.State, by: Participant, at: Timestamp) {
+        for command in runs[run.id]?.pending ?? [] { expire(command, reason: "run_ended", at: at) }
+        let status: PieceStatus =
+            switch reason {
+            case .completed: .complete
+            case .cancelled: .cancelled
+            case .failed, .lost, .active, .waiting: .interrupted
+            }
+        for message in runs[run.id]?.openMessages ?? [] { finish(message, as: status, by: by, at: at) }
+        withdrawRequests(of: run.id, as: reason, at: at)
     }
 
     /// Ends the open parts and messages of a run, then the run.
@@ -108,16 +150,10 @@ extension SessionMachine {
         _ run: Run, as reason: Run.State, usage: [UInt8]? = nil, error: RunError? = nil, command: CommandID? = nil,
         by: Participant, at: Timestamp
     ) {
-        let status: PieceStatus =
-            switch reason {
-            case .completed: .complete
-            case .cancelled: .cancelled
-            case .failed, .lost, .active: .interrupted
-            }
-        for message in runs[run.id]?.openMessages ?? [] { finish(message, as: status, by: by, at: at) }
-        withdrawRequests(of: run.id, as: reason, at: at)
+        finishContent(of: run, as: reason, by: by, at: at)
         let end = EventBody.RunEnd(id: run.id, reason: reason, usage: usage, error: error, command: command)
         emit(.runEnded(end), by: by, at: at)
+        releaseAncestors(of: run.id, at: at)
     }
 
     mutating func finish(_ id: MessageID, as status: PieceStatus, by: Participant, at: Timestamp) {
@@ -138,7 +174,7 @@ extension SessionMachine {
 
     /// Throws if the run is over. Its holder is told by that.
     mutating func requireActive(_ run: Run, at: Timestamp) throws(Refusal) {
-        guard run.state != .active else { return }
+        guard !run.isHeldByAgent else { return }
         holderTold(of: run.id, at: at)
         throw ended(run)
     }
@@ -146,6 +182,9 @@ extension SessionMachine {
     private func ended(_ run: Run) -> Refusal {
         if run.state == .cancelled {
             return Refusal(.runCancelled, "The run \(run.id) was cancelled. Stop working on it.")
+        }
+        guard run.state.isOver else {
+            return Refusal(.runEnded, "The run \(run.id) waits for its children and takes no more. Stop writing.")
         }
         return Refusal(.runEnded, "The run \(run.id) is over: \(run.state.rawValue). Stop writing.")
     }

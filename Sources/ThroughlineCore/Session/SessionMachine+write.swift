@@ -37,7 +37,12 @@ extension SessionMachine {
         let (oldTail, oldNotes, oldAt) = (tail, notesAtTail, lastAt)
         var undo: [Undo] = []
         do throws(Refusal) {
-            for event in events { try write(event, of: run, at: at, undo: &undo) }
+            var isPaused = run.waiting == Run.Wait.paused
+            for event in events {
+                if isPaused { try requireAcknowledgement(event, of: run) }
+                try write(event, of: run, at: at, undo: &undo)
+                if case .commandApplied = event { isPaused = runs[run.id]?.waiting == Run.Wait.paused }
+            }
         } catch {
             for step in undo.reversed() { revert(step, run: run.id) }
             forget(emittedFrom: firstEmitted, tail: oldTail, notesAtTail: oldNotes, lastAt: oldAt)
@@ -59,6 +64,8 @@ extension SessionMachine {
         case partAppended(PartID, length: Int)
         case partEnded(PartID)
         indirect case requestOpened(AgentRequestID, previous: AgentRequest?)
+        indirect case runChanged(Run)
+        indirect case commandChanged(Command, of: Run, input: Input?)
     }
 
     private mutating func write(
@@ -92,7 +99,50 @@ extension SessionMachine {
         case .requestOpened(let draft):
             let previous = requests[draft.id]
             if try open(draft, of: run, at: at) { undo.append(.requestOpened(draft.id, previous: previous)) }
+        case .runUpdated, .runWaiting, .runResumed: try change(run, event, at: at, undo: &undo)
+        case .commandApplied(let id):
+            let command = try pendingCommand(id, of: run)
+            remember(command, of: run, &undo)
+            carryOut(command, by: run, at: at)
+        case .commandDeferred(let id):
+            let command = try pendingCommand(id, of: run)
+            remember(command, of: run, &undo)
+            try put(off: command, by: run, at: at)
         }
+    }
+
+    /// Once a run has said that it is paused, nothing more of it appears until it is resumed.
+    private func requireAcknowledgement(_ event: AgentEvent, of run: Run) throws(Refusal) {
+        switch event {
+        case .commandApplied, .commandDeferred: return
+        default: throw Refusal(.runPaused, "The run \(run.id) is paused. Go on when it is resumed.")
+        }
+    }
+
+    private mutating func change(
+        _ run: Run, _ event: AgentEvent, at: Timestamp, undo: inout [Undo]
+    ) throws(Refusal) {
+        guard let now = runs[run.id] else { return }
+        let body: EventBody
+        switch event {
+        case .runUpdated(let label, let progress):
+            guard label ?? now.label != now.label || progress ?? now.progress != now.progress else { return }
+            body = .runUpdated(.init(id: run.id, label: label, progress: progress))
+        case .runWaiting(let reason):
+            guard now.waiting != reason else { return }
+            body = .runWaiting(.init(id: run.id, reason: reason, command: nil, end: nil))
+        case .runResumed:
+            guard now.state == .waiting else { return }
+            body = .runResumed(id: run.id, command: nil)
+        default: preconditionFailure("not about the run itself: \(event)")
+        }
+        emit(body, by: .agent(run.agent), at: at)
+        undo.append(.runChanged(now))
+    }
+
+    private func remember(_ command: Command, of run: Run, _ undo: inout [Undo]) {
+        guard let now = runs[run.id] else { return }
+        undo.append(.commandChanged(command, of: now, input: command.input.flatMap { inputs[$0] }))
     }
 
     private mutating func append(
@@ -179,6 +229,16 @@ extension SessionMachine {
             if let place = parts[id] { messages[place.message].parts[place.part].status = .streaming }
         case .requestOpened(let id, let previous):
             revertRequest(id, to: previous)
+        case .runChanged(let run): put(back: run)
+        case .commandChanged(let command, let run, let input):
+            put(back: run)
+            if let index = commands.index(of: command.id) { commands[index] = command }
+            if let input, let index = inputs.index(of: input.id) { inputs[index] = input }
+            if let expires = command.expires { timers.set(.command(command.id), at: expires) }
         }
+    }
+
+    private mutating func put(back run: Run) {
+        if let index = runs.index(of: run.id) { runs[index] = run }
     }
 }

@@ -3,7 +3,8 @@
 /// Each operation checks, then emits events, and every event changes the state in ``apply(_:)``, which replaying uses too: so
 /// the state after event N is a function of the events 1 to N and their notes, on any machine, after any restart.
 /// What was emitted waits in the machine until the shell ``drain()``s it and makes it durable. An operation that throws has
-/// emitted nothing, but for `command.applied` where its refusal told the holder of a cancelled run.
+/// emitted nothing, but for `command.applied` where its refusal told the holder of a cancelled run, and for a gateway's input
+/// that was stopped before it came.
 public struct SessionMachine: Sendable {
     public internal(set) var info: SessionInfo
     public internal(set) var created: Timestamp
@@ -23,6 +24,8 @@ public struct SessionMachine: Sendable {
     /// What is not for everyone.
     public internal(set) var restricted = RestrictedPieces()
     var queuedInputs: [InputID] = []
+    /// The cancels of inputs that have not come yet.
+    var awaitedInputs: [InputID: [CommandID]] = [:]
     var activeRuns: [RunID] = []
     var openRequests: [AgentRequestID] = []
     var participants: [String] = []

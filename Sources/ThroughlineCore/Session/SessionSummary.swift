@@ -52,7 +52,8 @@ public struct SessionSummary: Sendable {
             let created = value["created"]?.integer, let updated = value["updated"]?.integer
         else { return nil }
         info = SessionInfo(
-            id: id, title: session["title"]?.string ?? "", metadata: Array(metadata.source), state: state)
+            id: id, title: session["title"]?.string ?? "", metadata: Array(metadata.source),
+            policies: SessionPolicies(stored: session["policies"]), state: state)
         self.created = Timestamp(milliseconds: created)
         self.updated = Timestamp(milliseconds: updated)
         activeRuns = value["runs"]?.integer.map { Int($0) } ?? 0

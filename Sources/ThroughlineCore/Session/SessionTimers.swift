@@ -61,7 +61,8 @@ extension SessionMachine {
     public mutating func wake(at: Timestamp) {
         for timer in timers.takeDue(at) {
             switch timer {
-            case .command, .handOn: break  // Slices A and C.
+            case .command(let id): commandIsDue(id, at: at)
+            case .handOn: break  // Slice C.
             case .request(let id): expire(id, at: at)
             case .baton: batonIsDue(at: at)
             case .budget(let id): budgetIsDue(of: id, at: at)

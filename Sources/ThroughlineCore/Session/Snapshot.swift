@@ -29,6 +29,8 @@ extension SessionMachine {
             writeSession(to: &$0)
             $0.key("inputs")
             $0.array(inputs.items) { $1.write(to: &$0) }
+            $0.key("queue")
+            $0.array(queuedInputs) { $0.string($1.value) }
             $0.key("runs")
             $0.array(runs.items) { $1.write(to: &$0) }
             $0.key("messages")
@@ -92,8 +94,11 @@ extension Input {
             $0.field("agent", agent?.value)
             $0.key("parts")
             $0.array(parts) { $1.write(to: &$0) }
+            if followUp != .queue { $0.field("followUp", followUp.rawValue) }
             $0.field("state", state.rawValue)
             $0.field("run", run?.value)
+            $0.field("command", command?.value)
+            $0.field("reason", reason)
         }
     }
 }
@@ -110,8 +115,11 @@ extension Run {
             $0.key("inputs")
             $0.array(inputs) { $0.string($1.value) }
             $0.field("epoch", epoch)
+            writeCapabilities(waitsForChildren, accepts, to: &$0)
             $0.field("budget", raw: budget?.json)
             $0.field("state", state.rawValue)
+            $0.field("waiting", waiting)
+            $0.field("progress", raw: progress)
             $0.field("usage", raw: usage)
             if let error {
                 $0.key("error")
@@ -150,18 +158,23 @@ extension Message {
 }
 
 extension Command {
-    public func write(to writer: inout JSONWriter) {
+    /// - Parameter parts: What to say instead of its own.
+    public func write(to writer: inout JSONWriter, parts: [InputPart]? = nil) {
+        var order = order
+        if let parts { order.parts = parts }
         writer.object {
             $0.field("id", id.value)
             $0.field("seq", sequence.rawValue)
             $0.field("at", at.rawValue)
             $0.key("by")
             by.write(to: &$0)
-            $0.field("verb", "cancel")
-            $0.key("target")
-            target.write(to: &$0)
+            order.writeMembers(to: &$0)
             $0.field("state", state.rawValue)
             $0.field("reason", reason)
+            $0.field("run", run?.value)
+            $0.field("input", input?.value)
+            $0.field("outcome", outcome)
+            if let expires { $0.field("expires", expires.rawValue) }
         }
     }
 }

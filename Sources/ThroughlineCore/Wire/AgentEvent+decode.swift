@@ -26,12 +26,46 @@ extension OperationDecoder {
         case "message.ended":
             let message = try member(value, "message")
             return .messageEnded(id: try requiredID(message, "id"), status: try status(message))
+        case "run.updated": return try runUpdated(member(value, "run"))
+        case "run.waiting": return .runWaiting(reason: try waitReason(member(value, "run")))
+        case "run.resumed": return .runResumed
+        case "command.applied": return .commandApplied(id: try requiredID(try member(value, "command"), "id"))
+        case "command.deferred": return .commandDeferred(id: try requiredID(try member(value, "command"), "id"))
         default:
             throw Refusal(
                 .eventUnsupported,
-                "An agent writes message.started, message.ended, part.started, part.appended, part.ended and request.opened."
-            )
+                "An agent writes message.*, part.*, request.opened, run.updated, run.waiting, run.resumed, "
+                    + "command.applied and command.deferred.")
         }
+    }
+
+    private func runUpdated(_ run: JSONValue) throws(Refusal) -> AgentEvent {
+        let label = try text(run, "label", maximum: limits.label)
+        var progress: [UInt8]?
+        if let given = run["progress"] {
+            guard given.kind == .object, given.source.count <= limits.usage,
+                given.members.allSatisfy({ $0.name == "fraction" || $0.name == "text" })
+            else { throw invalid("progress", "is a small object of fraction and text") }
+            if let fraction = given["fraction"], !fraction.isFraction {
+                throw invalid("progress.fraction", "is a number from 0 to 1")
+            }
+            _ = try text(given, "text", maximum: limits.label)
+            progress = given.compact
+        }
+        guard label != nil || progress != nil else {
+            throw Refusal(.eventInvalid, "A run.updated brings a label, a progress, or both.")
+        }
+        return .runUpdated(label: label, progress: progress)
+    }
+
+    private func waitReason(_ run: JSONValue) throws(Refusal) -> String {
+        guard let reason = try text(run, "reason", maximum: limits.waitReason), !reason.isEmpty else {
+            throw missing("run.reason")
+        }
+        guard reason != Run.Wait.paused, reason != Run.Wait.children else {
+            throw invalid("run.reason", "is not for an agent to say: paused and children are the server's")
+        }
+        return reason
     }
 
     private func member(_ value: JSONValue, _ name: StaticString) throws(Refusal) -> JSONValue {
@@ -80,5 +114,12 @@ extension OperationDecoder {
         case "interrupted": return .interrupted
         default: throw invalid("status", "is complete or interrupted")
         }
+    }
+}
+
+extension JSONValue {
+    /// A number from 0 to 1.
+    fileprivate var isFraction: Bool {
+        kind == .number && Double(String(decoding: source, as: UTF8.self)).map { (0...1).contains($0) } == true
     }
 }

@@ -20,13 +20,11 @@ public struct OperationDecoder: Sendable {
     }
 
     public func create(_ body: JSONValue) throws(Refusal) -> Operation {
-        try refusePolicies(body)
-        return .create(title: try title(body), metadata: try metadata(body)?.compact)
+        .create(title: try title(body), metadata: try metadata(body)?.compact, policies: try policies(body))
     }
 
     public func update(_ body: JSONValue) throws(Refusal) -> Operation {
-        try refusePolicies(body)
-        var patch = SessionPatch(metadata: try metadata(body))
+        var patch = SessionPatch(metadata: try metadata(body), policies: try policies(body))
         if body["title"]?.isNull == true { patch.title = "" } else { patch.title = try title(body) }
         if let state = body["state"] {
             switch state.string {
@@ -39,21 +37,50 @@ public struct OperationDecoder: Sendable {
     }
 
     public func addInput(_ body: JSONValue) throws(Refusal) -> Operation {
-        .addInput(id: try optionalID(body, "id"), parts: try inputParts(body), agent: try optionalID(body, "agent"))
+        .addInput(
+            .init(
+                id: try optionalID(body, "id"), parts: try inputParts(body), agent: try optionalID(body, "agent"),
+                followUp: try followUp(body)))
     }
 
     public func updateInput(_ id: InputID, _ body: JSONValue) throws(Refusal) -> Operation {
-        .updateInput(id: id, parts: try inputParts(body))
+        let place: InputPlace?
+        if let before = body["before"] {
+            place = before.isNull ? .last : .before(try requiredID(body, "before"))
+        } else {
+            place = nil
+        }
+        let parts = body["parts"] == nil && place != nil ? nil : try inputParts(body)
+        return .updateInput(id: id, parts: parts, place: place)
     }
 
     public func command(_ body: JSONValue) throws(Refusal) -> Operation {
         guard let verb = body["verb"]?.string else { throw missing("verb") }
         if let operation = try baton(verb, body) { return operation }
-        guard verb == "cancel" else {
-            throw Refusal(.verbUnsupported, "The verb is cancel; this server has no other yet.")
+        guard let verb = Command.Verb(rawValue: verb) else {
+            let all = Command.Verb.allCases.map(\.rawValue).joined(separator: ", ")
+            throw Refusal(.verbUnsupported, "The verb is one of \(all), takeover, handback.")
         }
         guard let target = body["target"] else { throw missing("target") }
-        return .cancel(id: try optionalID(body, "id"), target: try self.target(target))
+        return .command(id: try optionalID(body, "id"), try order(verb, try self.target(target), body))
+    }
+
+    private func order(
+        _ verb: Command.Verb, _ target: Command.Target, _ body: JSONValue
+    ) throws(Refusal) -> CommandOrder {
+        var order = CommandOrder(verb: verb, target: target)
+        let mayHaveParts = verb == .steer || verb == .interrupt
+        if verb == .steer || body["parts"] != nil {
+            guard mayHaveParts else { throw invalid("parts", "goes with steer and interrupt") }
+            order.parts = try inputParts(body)
+        }
+        if let otherwise = body["otherwise"], !otherwise.isNull {
+            guard otherwise.string == "input", !order.parts.isEmpty else {
+                throw invalid("otherwise", "is input, and goes with parts")
+            }
+            order.becomesInput = true
+        }
+        return order
     }
 
     public func startRun(_ body: JSONValue) throws(Refusal) -> Operation {
@@ -72,9 +99,27 @@ public struct OperationDecoder: Sendable {
         }
         var start = Operation.StartRun(
             id: try optionalID(body, "id"), agent: try requiredID(body, "agent"), label: label,
-            parent: try optionalID(body, "parent"), inputs: inputs, leaseMilliseconds: try lease(body))
+            parent: try optionalID(body, "parent"), inputs: inputs,
+            waitsForChildren: try boolean(body, "waitsForChildren") ?? false, accepts: try accepts(body),
+            leaseMilliseconds: try lease(body))
         start.budget = try budget(body)
         return .startRun(start)
+    }
+
+    /// The commands that an agent says it understands.
+    public func accepts(_ body: JSONValue) throws(Refusal) -> [Command.Verb]? {
+        guard let given = body["accepts"], !given.isNull else { return nil }
+        let verbs = given.elements.compactMap { $0.string.flatMap(Command.Verb.init) }
+        guard given.kind == .array, verbs.count == given.count, Set(verbs).count == verbs.count,
+            !verbs.contains(.cancel), !verbs.contains(.resume)
+        else { throw invalid("accepts", "is an array of steer, interrupt and pause") }
+        return verbs
+    }
+
+    private func boolean(_ body: JSONValue, _ name: StaticString) throws(Refusal) -> Bool? {
+        guard let value = body[name], !value.isNull else { return nil }
+        guard let boolean = value.boolean else { throw invalid(name.description, "is true or false") }
+        return boolean
     }
 
     public func endRun(_ run: RunID, token: String, _ body: JSONValue) throws(Refusal) -> Operation {
@@ -117,12 +162,20 @@ public struct OperationDecoder: Sendable {
 
     // MARK: Pieces
 
-    private func refusePolicies(_ body: JSONValue) throws(Refusal) {
-        guard let policies = body["policies"] else { return }
-        let isDefault =
-            policies.kind == .object
-            && policies.members.allSatisfy { $0.name == "followUp" && $0.value.string == "queue" }
-        guard isDefault else { throw invalid("policies", "can only be {\"followUp\": \"queue\"} on this server") }
+    private func policies(_ body: JSONValue) throws(Refusal) -> SessionPolicies.Patch? {
+        guard let given = body["policies"] else { return nil }
+        guard given.kind == .object, given.members.allSatisfy({ $0.name == "followUp" }) else {
+            throw invalid("policies", "is an object, and has followUp")
+        }
+        return SessionPolicies.Patch(followUp: try followUp(given))
+    }
+
+    private func followUp(_ body: JSONValue) throws(Refusal) -> FollowUp? {
+        guard let given = body["followUp"], !given.isNull else { return nil }
+        guard let policy = given.string.flatMap(FollowUp.init) else {
+            throw invalid("followUp", "is one of " + FollowUp.allCases.map(\.rawValue).joined(separator: ", "))
+        }
+        return policy
     }
 
     private func title(_ body: JSONValue) throws(Refusal) -> String? { try text(body, "title", maximum: limits.title) }

@@ -1,11 +1,11 @@
 /// What can be asked of one session, whichever transport it came by.
 public enum Operation: Sendable {
-    case create(title: String?, metadata: [UInt8]?)
+    case create(title: String?, metadata: [UInt8]?, policies: SessionPolicies.Patch? = nil)
     case update(SessionPatch)
-    case addInput(id: InputID?, parts: [InputPart], agent: AgentName?)
-    case updateInput(id: InputID, parts: [InputPart])
+    case addInput(AddInput)
+    case updateInput(id: InputID, parts: [InputPart]?, place: InputPlace? = nil)
     case withdrawInput(id: InputID)
-    case cancel(id: CommandID?, target: Command.Target)
+    case command(id: CommandID?, CommandOrder)
     case startRun(StartRun)
     case write(Write)
     case heartbeat(run: RunID, token: String)
@@ -17,24 +17,43 @@ public enum Operation: Sendable {
     case returnBaton(id: CommandID?, note: [InputPart])
     case say(Say)
 
+    public struct AddInput: Sendable {
+        public var id: InputID?
+        public var parts: [InputPart]
+        public var agent: AgentName?
+        /// `nil`: as the session's policy is.
+        public var followUp: FollowUp?
+
+        public init(id: InputID?, parts: [InputPart], agent: AgentName? = nil, followUp: FollowUp? = nil) {
+            self.id = id
+            self.parts = parts
+            self.agent = agent
+            self.followUp = followUp
+        }
+    }
+
     public struct StartRun: Sendable {
         public var id: RunID?
         public var agent: AgentName
         public var label: String?
         public var parent: RunID?
         public var inputs: [InputID]
+        public var waitsForChildren: Bool
+        public var accepts: [Command.Verb]?
         public var leaseMilliseconds: Int64
         public var budget: RunBudget?
 
         public init(
             id: RunID?, agent: AgentName, label: String? = nil, parent: RunID? = nil, inputs: [InputID] = [],
-            leaseMilliseconds: Int64
+            waitsForChildren: Bool = false, accepts: [Command.Verb]? = nil, leaseMilliseconds: Int64
         ) {
             self.id = id
             self.agent = agent
             self.label = label
             self.parent = parent
             self.inputs = inputs
+            self.waitsForChildren = waitsForChildren
+            self.accepts = accepts
             self.leaseMilliseconds = leaseMilliseconds
         }
     }
@@ -117,11 +136,15 @@ public struct SessionPatch: Sendable {
     public var title: String?
     /// A merge patch (RFC 7396), or `null`.
     public var metadata: JSONValue?
+    public var policies: SessionPolicies.Patch?
     public var closes: Bool
 
-    public init(title: String? = nil, metadata: JSONValue? = nil, closes: Bool = false) {
+    public init(
+        title: String? = nil, metadata: JSONValue? = nil, policies: SessionPolicies.Patch? = nil, closes: Bool = false
+    ) {
         self.title = title
         self.metadata = metadata
+        self.policies = policies
         self.closes = closes
     }
 }

@@ -8,7 +8,7 @@ struct DemoAgent: InputAnswerer {
     var pace = 12.0
 
     func answer(_ work: Engine.Work, on engine: Engine) async throws -> RunOutcome {
-        let said = work.input.parts.map { String(decoding: $0.text, as: UTF8.self) }.joined(separator: "\n")
+        let said = work.inputs.flatMap(\.parts).map { String(decoding: $0.text, as: UTF8.self) }.joined(separator: "\n")
         let answer = DemoAnswer(to: said)
         var writer = DemoWriter(engine: engine, handle: work.handle, pace: DemoPace(seed: said, wordsPerSecond: pace))
         try await writer.write(answer)

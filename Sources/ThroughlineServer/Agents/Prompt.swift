@@ -15,13 +15,14 @@ package struct Prompt: Hashable, Sendable {
     package private(set) var lines: [Line]
 
     /// - Parameters:
-    ///   - answering: Stands last, whatever came in meanwhile.
+    ///   - answering: Stand last, whatever came in meanwhile.
     ///   - maximumBytes: Of the texts together. The input and what the session's instructions say are always there.
     package init(
-        inputs: [Input], messages: [Message], answering: Input, maximumLines: Int = 200, maximumBytes: Int = 192 << 10
+        inputs: [Input], messages: [Message], answering: [Input], maximumLines: Int = 200, maximumBytes: Int = 192 << 10
     ) {
         var said: [(at: SequenceNumber, line: Line)] = []
-        for input in inputs where input.id != answering.id && Self.wasHeard(input) {
+        let asked = Set(answering.map(\.id))
+        for input in inputs where !asked.contains(input.id) && Self.wasHeard(input) {
             said.append((input.sequence, Line(role: "user", text: Self.text(of: input))))
         }
         for message in messages {
@@ -35,7 +36,7 @@ package struct Prompt: Hashable, Sendable {
             return room >= 0
         }
         lines = instructions + newest.reversed().map(\.line)
-        lines.append(Line(role: "user", text: Self.text(of: answering)))
+        lines += answering.map { Line(role: "user", text: Self.text(of: $0)) }
     }
 
     /// The body of the upstream's request.
@@ -62,7 +63,7 @@ package struct Prompt: Hashable, Sendable {
     private static func wasHeard(_ input: Input) -> Bool {
         switch input.state {
         case .answered, .unanswered, .cancelled: true
-        case .queued, .claimed, .withdrawn: false
+        case .queued, .steering, .claimed, .withdrawn: false
         }
     }
 

@@ -31,12 +31,12 @@ struct InputController: Sendable {
         let operation = try fields.decoder.command(try await fields.object(request))
         let longest = Int(fields.limits.maximumCommandWait.nanoseconds / 1_000_000_000)
         guard let wait = try fields.integer("wait", request, 0...longest), wait > 0,
-            case .cancel(let id, let target) = operation
+            case .command(let id, let order) = operation
         else { return try await perform(operation, request, context) }
         let session: SessionID = try fields.id("session", context)
         let participant = try RequestIdentity.participant(of: request)
-        let answer = await engine.cancelAndWait(
-            id, target, on: session, by: participant, within: .seconds(Int64(wait)))
+        let answer = await engine.commandAndWait(
+            id, order, on: session, by: participant, within: .seconds(Int64(wait)))
         return Response(answer: try answer.get())
     }
 

@@ -16,10 +16,11 @@ struct RunController: Sendable {
         let work: WorkID = try fields.decoder.optionalID(body, "id") ?? WorkID(unchecked: engine.randomID("w-"))
         let agent: AgentName = try fields.decoder.requiredID(body, "agent")
         let lease = try fields.decoder.lease(body)
+        let accepts = try fields.decoder.accepts(body)
         let wait = try waitSeconds(body)
         // An agent that has gone away must not be given an input.
         let answer = try await CallerWatch().whilePresent {
-            try await take(work, agent, wait: wait, lease: lease, by: participant)
+            try await take(work, agent, wait: wait, lease: lease, accepts: accepts, by: participant)
         }
         return answer.map { Response(json: $0.body) } ?? Response(status: .noContent)
     }
@@ -33,16 +34,17 @@ struct RunController: Sendable {
     }
 
     private func take(
-        _ work: WorkID, _ agent: AgentName, wait: Int64, lease: Int64, by participant: Participant
+        _ work: WorkID, _ agent: AgentName, wait: Int64, lease: Int64, accepts: [Command.Verb]?,
+        by participant: Participant
     ) async throws -> WorkAnswer? {
         let leave = LeaveOnce()
         return try await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 leave.set(
-                    engine.takeWork(work, agent: agent, wait: .seconds(wait), leaseMilliseconds: lease, by: participant)
-                    {
-                        continuation.resume(returning: $0)
-                    })
+                    engine.takeWork(
+                        work, agent: agent, wait: .seconds(wait), leaseMilliseconds: lease, accepts: accepts,
+                        by: participant
+                    ) { continuation.resume(returning: $0) })
             }
         } onCancel: {
             leave.leave()

@@ -91,7 +91,7 @@ public struct ChatController: Sendable {
         }
         let run = RunRequest(
             id: RunID(unchecked: engine.randomID("run-")), agent: AgentName(model: chat.model),
-            leaseMilliseconds: lease, token: engine.randomID("lease-"))
+            accepts: [], leaseMilliseconds: lease, token: engine.randomID("lease-"))
         return Exchange(seeds: chat.seeds, input: input, parts: chat.parts, run: run)
     }
 

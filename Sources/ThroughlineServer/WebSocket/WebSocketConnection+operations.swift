@@ -215,7 +215,7 @@ extension WebSocketConnection {
         let operation = try decoder.command(try object(frame, "command"))
         guard let wait = try integer(frame, "wait", 0...Int64(limits.maximumCommandWait.nanoseconds / 1_000_000_000)),
             wait > 0,
-            case .cancel(let id, let target) = operation
+            case .command(let id, let order) = operation
         else { return submit(operation, on: session, by: by, re: re) }
         let done: AnswerCompletion = answering { connection, result in
             switch result {
@@ -224,7 +224,7 @@ extension WebSocketConnection {
             }
         }
         let engine = engine
-        Task { done(await engine.cancelAndWait(id, target, on: session, by: by, within: .seconds(wait))) }
+        Task { done(await engine.commandAndWait(id, order, on: session, by: by, within: .seconds(wait))) }
     }
 
     /// Without `typing` and `viewing` it only asks.
@@ -261,7 +261,8 @@ extension WebSocketConnection {
         nextWait += 1
         let leave = engine.takeWork(
             work, agent: try decoder.requiredID(frame, "agent"), wait: .seconds(wait),
-            leaseMilliseconds: try decoder.lease(frame), by: try identity(frame, nil), holder: holder,
+            leaseMilliseconds: try decoder.lease(frame), accepts: try decoder.accepts(frame),
+            by: try identity(frame, nil), holder: holder,
             then: answering { connection, result in
                 connection.waits[number] = nil
                 switch result {

@@ -50,8 +50,11 @@ final class WebSocketConnection: WebSocketConsumer, @unchecked Sendable {
     /// The way back to this connection for runs that it holds.
     lazy var holder: HolderConnection = {
         mailbox.setTaker(self)
-        return HolderConnection(mailbox: mailbox) { [weak self] session, run, refusal in
-            self?.sendRunError(session, run, number: nil, refusal)
+        return HolderConnection(mailbox: mailbox) { [weak self] session, run, word in
+            switch word {
+            case .stop(let refusal): self?.sendRunError(session, run, number: nil, refusal)
+            case .commands(let commands): self?.sendCommands(session, run, commands)
+            }
             self?.output?.flushIfNeeded()
         }
     }()
@@ -193,6 +196,14 @@ final class WebSocketConnection: WebSocketConsumer, @unchecked Sendable {
         send {
             $0.field("re", raw: re)
             $0.field("error", raw: refusal.problem)
+        }
+    }
+
+    private func sendCommands(_ session: SessionID, _ run: RunID, _ commands: [UInt8]) {
+        send {
+            $0.field("session", session.value)
+            $0.field("run", run.value)
+            $0.field("commands", raw: commands)
         }
     }
 

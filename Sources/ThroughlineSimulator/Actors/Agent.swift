@@ -35,7 +35,11 @@ final class Agent {
         case 0: pause(job)
         case 1: leave()
         case 2, 3: beat(job)
-        default: job.sent < job.writes.count ? write(job.sent + 1) : end(job)
+        // One that is paused does not wait for ever.
+        case 4 where job.lastBeforePause != nil: leave()
+        default:
+            if job.hasMore { return write(job.sent + 1) }
+            job.lastBeforePause == nil ? end(job) : beat(job)
         }
     }
 
@@ -147,15 +151,22 @@ final class Agent {
             }
             let before = job.session.runs[job.run.value]!.acknowledged
             job.session.runs[job.run.value]!.acknowledged = max(before, number)
-        } then: { [unowned self] in
+        } then: { [unowned self] answer in
             let before = self.job?.acknowledged ?? 0
             self.job?.acknowledged = max(before, number)
+            hear(answer)
         }
+    }
+
+    private func hear(_ answer: Answer) {
+        guard let body = try? JSONDocument.parse(answer.body) else { return }
+        job?.hear(body["commands"])
     }
 
     private func beat(_ job: Job) {
         send(.heartbeat(run: job.run, token: job.token), job) { _ in
-        } then: {
+        } then: { [unowned self] in
+            hear($0)
         }
     }
 
@@ -164,14 +175,14 @@ final class Agent {
         let end = Operation.EndRun(run: job.run, token: job.token, reason: job.end)
         send(.endRun(end), job) { _ in
             job.session.runs[job.run.value]!.end = job.end.rawValue
-        } then: { [unowned self] in
+        } then: { [unowned self] _ in
             leave()
         }
     }
 
     private func send(
         _ operation: Operation, _ job: Job, see: @escaping (Answer) throws(Violation) -> Void,
-        then: @escaping () -> Void
+        then: @escaping (Answer) -> Void
     ) {
         server = world.disk.generation
         let call = perform(operation, job.session, run: job.run) { [unowned self] answer, server in
@@ -183,7 +194,7 @@ final class Agent {
         } then: { [unowned self] result in
             guard self.job?.run == job.run else { return }
             switch result {
-            case .success: then()
+            case .success(let answer): then(answer)
             case .failure(let refusal): refused(refusal)
             }
         }

@@ -44,10 +44,15 @@ final class Client {
             let id = "\(name)-i\(number)"
             session.askedInputs.append(id)
             let agent = world.random.chance(3) ? AgentName("a\(world.random.below(2))") : nil
-            begin(.addInput(id: InputID(id)!, parts: [text(session)], agent: agent), session)
+            let policy = world.random.chance(3) ? world.random.pick(FollowUp.allCases) : nil
+            begin(
+                .addInput(.init(id: InputID(id)!, parts: [text(session)], agent: agent, followUp: policy)), session)
         case 11, 12: if let id = someInput(session) { begin(.withdrawInput(id: id), session) }
-        case 13: if let id = someInput(session) { begin(.updateInput(id: id, parts: [text(session)]), session) }
-        case 14, 15, 16: begin(.cancel(id: CommandID("\(name)-c\(number)")!, target: target(session)), session)
+        case 13: change(session)
+        case 14, 15, 16:
+            let order = CommandOrder(verb: .cancel, target: target(session))
+            begin(.command(id: CommandID("\(name)-c\(number)")!, order), session)
+        case 17 where world.random.chance(2): order(session)
         case 17: begin(.update(SessionPatch(title: "\(session.marker) \(number)")), session)
         case 18, 19, 20: lookAtSnapshot(session)
         case 21: lookAtPage(session)
@@ -58,6 +63,25 @@ final class Client {
             }
         default: if world.random.chance(3) { erase(session) }
         }
+    }
+
+    /// Edits an input, or moves it in the queue.
+    private func change(_ session: SessionModel) {
+        guard let id = someInput(session), let other = someInput(session) else { return }
+        let parts = world.random.chance(2) ? [text(session)] : nil
+        let place: InputPlace? = parts == nil ? (world.random.chance(3) ? .last : .before(other)) : nil
+        begin(.updateInput(id: id, parts: parts, place: place), session)
+    }
+
+    /// Anything but a cancel.
+    private func order(_ session: SessionModel) {
+        let verb = world.random.pick([Command.Verb.steer, .interrupt, .pause, .resume, .resume])
+        var order = CommandOrder(verb: verb, target: target(session))
+        if verb == .steer {
+            order.parts = [text(session)]
+            order.becomesInput = world.random.chance(2)
+        }
+        begin(.command(id: CommandID("\(name)-c\(number)")!, order), session)
     }
 
     private func text(_ session: SessionModel) -> InputPart {
@@ -88,8 +112,9 @@ final class Client {
     private func send(again: Bool) {
         guard let (asked, session) = request else { return }
         var operation = asked
-        if again, world.mutation == .noInputDedup, case .addInput(let id?, let parts, let agent) = operation {
-            operation = .addInput(id: InputID(id.value + "-again")!, parts: parts, agent: agent)
+        if again, world.mutation == .noInputDedup, case .addInput(var input) = operation, let id = input.id {
+            input.id = InputID(id.value + "-again")!
+            operation = .addInput(input)
         }
         let sent = operation
         call = world.call { server, done in
@@ -106,12 +131,15 @@ final class Client {
     ) {
         let oracle = world.oracle
         switch (result, operation) {
-        case (.failure(let refusal), .cancel) where refusal.code == .runNotFound: break
+        case (.failure(let refusal), .command)
+        where [.runNotFound, .inputNotFound, .tooMany].contains(refusal.code): break
+        case (.failure(let refusal), .addInput(let input)) where refusal.code == .runActive:
+            if input.followUp != .reject { oracle.fail("an input was rejected that did not ask for it") }
         case (.failure(let refusal), _): oracle.check(refusal, of: session, server)
         case (.success, .create): session.isCreated = true
-        case (.success, .addInput(let id?, _, _)): session.inputs.insert(id.value)
+        case (.success, .addInput(let input)): if let id = input.id { session.inputs.insert(id.value) }
         case (.success, .withdrawInput(let id)): session.withdrawn.insert(id.value)
-        case (.success, .cancel(let id?, _)): session.commands.insert(id.value)
+        case (.success, .command(let id?, _)): session.commands.insert(id.value)
         default: break
         }
         guard case .success = result else { return }

@@ -13,6 +13,11 @@ struct Job {
     /// All up to this number were sent.
     var sent = 0
     var end = Run.State.completed
+    /// After this write nothing more is sent: the run is paused.
+    private(set) var lastBeforePause: Int?
+    /// The commands that it has heard of, and those of them that go with the next write.
+    private var heard: Set<CommandID> = []
+    private var toCarryOut: [CommandID] = []
 
     /// - Parameter pieces: The most events of one write.
     init(
@@ -55,13 +60,32 @@ struct Job {
     mutating func willSend(_ number: Int) {
         let model = session.runs[run.value]!
         guard model.sent.count < number else { return }
-        session.runs[run.value]!.sent.append(writes[number - 1].map(\.inShort))
+        writes[number - 1] += toCarryOut.map { .commandApplied(id: $0) }
+        toCarryOut = []
+        session.runs[run.value]!.sent.append(writes[number - 1].compactMap(\.inShort))
+    }
+
+    /// Whether there is something to send.
+    var hasMore: Bool { sent < min(writes.count, lastBeforePause ?? .max) }
+
+    /// Hears of what it has to carry out. What pauses and what ends a pause is a write of its own.
+    mutating func hear(_ commands: JSONValue?) {
+        for command in commands?.elements ?? [] {
+            guard let id: CommandID = command.id("id"), heard.insert(id).inserted else { continue }
+            switch command["verb"]?.string {
+            case "pause", "resume":
+                let next = session.runs[run.value]!.sent.count
+                writes.insert([.commandApplied(id: id)], at: next)
+                lastBeforePause = command["verb"]?.string == "pause" ? next + 1 : nil
+            default: toCarryOut.append(id)
+            }
+        }
     }
 }
 
 extension AgentEvent {
     /// As the oracle's reducer names what it finds.
-    fileprivate var inShort: String {
+    fileprivate var inShort: String? {
         switch self {
         case .messageStarted(let id, _, _, _): "message \(id)"
         case .messageEnded(let id, _): "end \(id)"
@@ -70,6 +94,7 @@ extension AgentEvent {
             "append \(id) \(offset) \(String(decoding: text, as: UTF8.self))"
         case .partEnded(let id, _): "end \(id)"
         case .requestOpened(let draft): "request \(draft.id)"
+        case .runUpdated, .runWaiting, .runResumed, .commandApplied, .commandDeferred: nil
         }
     }
 }

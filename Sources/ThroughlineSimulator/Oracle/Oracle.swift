@@ -106,7 +106,7 @@ final class Oracle {
             case .runEnded, .runCancelled:
                 guard let run else { return }
                 try catchUp(session, server)
-                if !session.isErased, session.state.stateOf(run: run) == "active" { throw wrong }
+                if !session.isErased, session.state.isActive(run: run) { throw wrong }
             case .writeGap:
                 guard let run, let model = session.runs[run], let expected = refusal.numbers["expected"] else {
                     throw wrong
@@ -116,6 +116,11 @@ final class Oracle {
                 try catchUp(session, server)
                 if session.events.isEmpty, !session.isErased { throw wrong }
             case .inputNotQueued, .inputNotFound, .cursorAhead, .inputClaimed: return
+            case .partEnded, .messageEnded, .commandEnded, .runPaused:
+                // Only where somebody ordered something.
+                try catchUp(session, server)
+                let orders = session.state.commands.all.filter { $0["verb"]?.text != "cancel" }
+                if !session.isErased, orders.isEmpty { throw wrong }
             case .runNotFound: if let run, session.state.stateOf(run: run) != nil { throw wrong }
             default: throw wrong
             }

@@ -13,6 +13,8 @@ enum Plain: Hashable {
         case .object:
             var members: [String: Plain] = [:]
             for (name, member) in value.members where !member.isNull { members[name] = Plain(member) }
+            // The one null that says something: an input goes behind all others.
+            if value["before"]?.isNull == true { members["before"] = .string("") }
             self = .object(members)
         case .array: self = .array(value.elements.map { Plain($0) })
         case .string: self = .string(value.string ?? "")

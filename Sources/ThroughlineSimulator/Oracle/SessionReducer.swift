@@ -18,6 +18,8 @@ struct SessionReducer {
     var commands = Items()
     var requests = Items()
     var baton: Plain?
+    /// The queued inputs in the order in which they are handed out.
+    var queue: [String] = []
     /// The parts of each message in order, and which message a part is in.
     private var partsOf: [String: [String]] = [:]
     private var parts: [String: Plain] = [:]
@@ -38,11 +40,11 @@ struct SessionReducer {
         case "session.created", "session.updated", "session.closed":
             for name in event["session"]?.names ?? [] { session[name] = event["session"]?[name] }
             if seq == 1 { session["created"] = event["at"] }
-        case "input.added": try add(to: \.inputs, event, "input", state: "queued")
-        case "input.updated":
-            try change(\.inputs, event["input"]?["id"]) { $0["parts"] = event["input"]?["parts"] }
-        case "input.withdrawn": try change(\.inputs, event["input"]?["id"]) { $0["state"] = .string("withdrawn") }
+        case "input.added": try addInput(event)
+        case "input.updated": try updateInput(event)
+        case "input.withdrawn": try withdrawInput(event)
         case "run.started": try startRun(event)
+        case "run.updated", "run.waiting", "run.resumed": try changeRun(event)
         case "run.ended": try endRun(event)
         case "message.started": return try startMessage(event)
         case "message.ended": return try endMessage(event)
@@ -50,8 +52,11 @@ struct SessionReducer {
         case "part.appended": return try append(event)
         case "part.ended": return try endPart(event)
         case "command.requested": try add(to: \.commands, event, "command", state: "requested")
-        case "command.accepted", "command.rejected", "command.applied": try changeCommand(event)
-        case "input.answered": try change(\.inputs, event["input"]?["id"]) { $0["state"] = .string("answered") }
+        case "command.accepted", "command.rejected", "command.deferred", "command.applied", "command.expired":
+            try changeCommand(event)
+        case "input.answered":
+            queue.removeAll { $0 == event["input"]?["id"]?.text }
+            try change(\.inputs, event["input"]?["id"]) { $0["state"] = .string("answered") }
         case "baton.taken":
             var taken = Plain.object([:])
             for name in ["by", "seq", "at"] { taken[name] = event[name] }
@@ -79,7 +84,8 @@ struct SessionReducer {
             return message
         }
         var state = Plain.object([
-            "seq": .other("\(seq)"), "session": session, "inputs": .array(inputs.all), "runs": .array(runs.all),
+            "seq": .other("\(seq)"), "session": session, "inputs": .array(inputs.all),
+            "queue": .array(queue.map { .string($0) }), "runs": .array(runs.all),
             "messages": .array(shown), "commands": .array(commands.all), "requests": .array(requests.all),
         ])
         state["baton"] = baton
@@ -87,6 +93,8 @@ struct SessionReducer {
     }
 
     func stateOf(run: String) -> String? { runs.byID[run]?["state"]?.text }
+
+    func isActive(run: String) -> Bool { ["active", "waiting"].contains(stateOf(run: run)) }
 
     // MARK: One method for each kind of event
 
@@ -114,6 +122,56 @@ struct SessionReducer {
         body(&self[keyPath: items].byID[id]!)
     }
 
+    private mutating func addInput(_ event: Plain) throws(Violation) {
+        try add(to: \.inputs, event, "input", state: "queued")
+        let id = event["input"]?["id"]?.text ?? ""
+        inputs.byID[id]?["before"] = nil
+        enqueue(id, before: event["input"]?["before"])
+    }
+
+    private mutating func updateInput(_ event: Plain) throws(Violation) {
+        guard let input = event["input"], let id = input["id"]?.text, queue.contains(id) else {
+            throw Violation("event \(seq) changes an input that is not queued")
+        }
+        if let parts = input["parts"] { try change(\.inputs, input["id"]) { $0["parts"] = parts } }
+        guard input["before"] != nil else { return }
+        queue.removeAll { $0 == id }
+        enqueue(id, before: input["before"])
+    }
+
+    private mutating func withdrawInput(_ event: Plain) throws(Violation) {
+        guard let id = event["input"]?["id"]?.text, queue.contains(id) else {
+            throw Violation("event \(seq) withdraws an input that is not queued")
+        }
+        queue.removeAll { $0 == id }
+        try change(\.inputs, event["input"]?["id"]) {
+            $0["state"] = .string("withdrawn")
+            $0["reason"] = event["input"]?["reason"]
+        }
+    }
+
+    private mutating func enqueue(_ id: String, before other: Plain?) {
+        let place = other.flatMap { other in queue.firstIndex(of: other.text) }
+        queue.insert(id, at: place ?? queue.count)
+    }
+
+    private mutating func changeRun(_ event: Plain) throws(Violation) {
+        guard let run = event["run"], let id = run["id"] else { throw Violation("event \(seq) is about no run") }
+        try requireActive(id.text)
+        try change(\.runs, id) {
+            for name in ["label", "progress"] where run[name] != nil { $0[name] = run[name] }
+            switch event["type"]?.text {
+            case "run.waiting":
+                $0["state"] = .string("waiting")
+                $0["waiting"] = run["reason"]
+            case "run.resumed":
+                $0["state"] = .string("active")
+                $0["waiting"] = nil
+            default: break
+            }
+        }
+    }
+
     private mutating func startRun(_ event: Plain) throws(Violation) {
         try add(to: \.runs, event, "run", state: "active")
         guard let run = event["run"], let id = run["id"] else { return }
@@ -126,6 +184,7 @@ struct SessionReducer {
                 $0["state"] = .string("claimed")
                 $0["run"] = id
             }
+            queue.removeAll { $0 == input.text }
         }
     }
 
@@ -133,10 +192,13 @@ struct SessionReducer {
         guard let end = event["run"], let reason = end["reason"], let id = end["id"] else {
             throw Violation("event \(seq) ends no run")
         }
-        guard stateOf(run: id.text) == "active" else { throw Violation("event \(seq) ends run \(id.text) again") }
+        guard isActive(run: id.text) else {
+            throw Violation("event \(seq) ends run \(id.text) again")
+        }
         try change(\.runs, id) {
             $0["state"] = reason
             $0["ended"] = event["at"]
+            $0["waiting"] = nil
             for name in ["usage", "error"] where end[name] != nil { $0[name] = end[name] }
         }
         let answered = ["completed": "answered", "cancelled": "cancelled"][reason.text] ?? "unanswered"
@@ -203,9 +265,40 @@ struct SessionReducer {
 
     private mutating func changeCommand(_ event: Plain) throws(Violation) {
         let state = event["type"]?.text.split(separator: ".").last.map(String.init) ?? ""
-        try change(\.commands, event["command"]?["id"]) {
-            $0["state"] = .string(state)
-            if let reason = event["command"]?["reason"] { $0["reason"] = reason }
+        guard let command = event["command"], let id = command["id"], let before = commands.byID[id.text] else {
+            throw Violation("event \(seq) is about a command that no event has made")
+        }
+        let expected = ["accepted": "requested", "rejected": "requested"][state] ?? "accepted"
+        guard before["state"]?.text == expected else {
+            throw Violation("event \(seq): command \(id.text) is \(before["state"]?.text ?? "") and becomes \(state)")
+        }
+        try change(\.commands, id) {
+            if state != "deferred" { $0["state"] = .string(state) }
+            for name in command.names where name != "id" { $0[name] = command[name] }
+        }
+        if let input = before["input"] { try follow(input, of: commands.byID[id.text], state) }
+    }
+
+    /// A steer that was sent as an input takes it along.
+    private mutating func follow(_ input: Plain, of command: Plain?, _ state: String) throws(Violation) {
+        let run = command?["run"]
+        switch (state, inputs.byID[input.text]?["state"]?.text) {
+        case ("accepted", "queued"):
+            queue.removeAll { $0 == input.text }
+            try change(\.inputs, input) {
+                $0["state"] = .string("steering")
+                $0["run"] = run
+            }
+        case ("applied", "steering"):
+            try change(\.inputs, input) { $0["state"] = .string("claimed") }
+            try change(\.runs, run) { $0["inputs"] = .array(($0["inputs"]?.elements ?? []) + [input]) }
+        case ("expired", "steering"):
+            try change(\.inputs, input) {
+                $0["state"] = .string("queued")
+                $0["run"] = nil
+            }
+            queue.append(input.text)
+        default: break
         }
     }
 
@@ -248,6 +341,8 @@ struct SessionReducer {
     }
 
     private func requireActive(_ run: String) throws(Violation) {
-        guard stateOf(run: run) == "active" else { throw Violation("event \(seq) is of run \(run), which has ended") }
+        guard isActive(run: run) else {
+            throw Violation("event \(seq) is of run \(run), which has ended")
+        }
     }
 }

@@ -53,7 +53,8 @@ private struct Story {
         case .partEnded(let id, _):
             try require(parts[id]?.isOpen == true, "part \(id) ends, but is not open")
             parts[id]?.isOpen = false
-        case .requestOpened: throw Violation(description: "a request that no upstream can make")
+        case .requestOpened, .runUpdated, .runWaiting, .runResumed, .commandApplied, .commandDeferred:
+            throw Violation(description: "an event that no upstream can make")
         }
     }
 

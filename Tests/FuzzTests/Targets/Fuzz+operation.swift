@@ -29,9 +29,10 @@ extension FuzzTarget {
         _ = try refusable { () throws(Refusal) in
             try decoder.endRun(RunID(unchecked: "r"), token: "t", value)
         }
-        if case .addInput(_, let parts, _)? = try refusable({ () throws(Refusal) in try decoder.addInput(value) }) {
-            try check(parts, decoder.limits)
+        if case .addInput(let input)? = try refusable({ () throws(Refusal) in try decoder.addInput(value) }) {
+            try check(input.parts, decoder.limits)
         }
+        _ = try refusable { () throws(Refusal) in try decoder.updateInput(InputID(unchecked: "i"), value) }
         if let events = try refusable({ () throws(Refusal) in try decoder.agentEvents(value) }) {
             try require(events.count <= decoder.limits.eventsPerWrite, "more events than one write takes")
             for event in events { try check(event, decoder) }
@@ -80,6 +81,13 @@ extension FuzzTarget {
             body = .partAppended(id: id, run: nil, offset: offset, text: text)
         case .partEnded(let id, let status): body = .partEnded(id: id, status: status)
         case .requestOpened(let draft): return try check(draft, decoder.limits)
+        case .runUpdated(let label, let progress):
+            try require((label?.utf8.count ?? 0) <= decoder.limits.label, "a label is too long")
+            body = .runUpdated(.init(id: RunID(unchecked: "r"), label: label, progress: progress))
+        case .runWaiting(let reason): body = .runWaiting(.init(id: RunID(unchecked: "r"), reason: reason))
+        case .runResumed: body = .runResumed(id: RunID(unchecked: "r"), command: nil)
+        case .commandApplied(let id): body = .commandApplied(.init(id: id))
+        case .commandDeferred(let id): body = .commandDeferred(.init(id: id))
         }
         let sent = Event(sequence: SequenceNumber(1), at: Timestamp(milliseconds: 1), by: nil, body: body)
         let again = try decoder.agentEvents(try decoder.json(sent.encoded))

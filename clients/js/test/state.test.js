@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { apply, emptyState, find, findPart, fromSnapshot } from '../src/state.js';
+import { activeRuns, apply, emptyState, find, findPart, fromSnapshot, pendingCommands, queuedInputs } from '../src/state.js';
 import { seeded } from './support/machine.js';
 import { snapshot } from './support/server.js';
 
@@ -199,4 +199,60 @@ test('a request that is opened again keeps its place and nothing of what it was'
   const request = find(state, 'requests', 'q');
   assert.deepEqual([request.prompt, request.default, request.state, request.answer.value, request.answer.by.id], ['Name?', undefined, 'resolved', 'Ada', 'a']);
   assert.deepEqual(state.requests.map(({ id, state }) => [id, state]), [['q', 'resolved'], ['w', 'withdrawn']]);
+});
+
+/** Events with their numbers. */
+const numbered = (events) => events.map((event, index) => ({ seq: index + 1, at: index, by: { id: 'a', role: 'user' }, ...event }));
+const input = (id, fields = {}) => ({ type: 'input.added', input: { id, parts: [], ...fields } });
+
+test('the queue is in the order in which inputs are handed out', () => {
+  const { state } = apply(emptyState(), numbered([
+    { type: 'session.created', session: { id: 's' } },
+    input('a'), input('b'), input('c', { before: 'a', followUp: 'interrupt' }), input('d'),
+    { type: 'input.updated', input: { id: 'a', before: null } },
+    { type: 'input.updated', input: { id: 'd', before: 'b', parts: [{ kind: 'text', text: 'x' }] } },
+    { type: 'input.withdrawn', input: { id: 'c', reason: 'superseded' } },
+  ]));
+  assert.deepEqual(state.queue, ['d', 'b', 'a']);
+  assert.deepEqual(queuedInputs(state).map(({ id }) => id), state.queue);
+  assert.equal(find(state, 'inputs', 'c').reason, 'superseded');
+  assert.equal(find(state, 'inputs', 'c').before, undefined);
+  assert.equal(find(state, 'inputs', 'd').parts[0].text, 'x');
+  assert.deepEqual(plain(apply(fromSnapshot(plain(state)), [
+    { seq: 9, at: 9, type: 'run.started', run: { id: 'r', agent: 'a', inputs: ['d', 'b'], epoch: 1 } },
+  ]).state).queue, ['a']);
+});
+
+test('a steer that was an input goes with the run, or back to the queue', () => {
+  const begin = numbered([
+    { type: 'session.created', session: { id: 's' } }, input('i'),
+    { type: 'run.started', run: { id: 'r', agent: 'a', inputs: ['i'], epoch: 1 } }, input('more', { followUp: 'steer' }),
+    { type: 'command.requested', command: { id: 'c', verb: 'steer', target: { run: 'r' }, input: 'more' } },
+    { type: 'command.accepted', command: { id: 'c', run: 'r', expires: 9 } },
+  ]);
+  const { state } = apply(emptyState(), begin);
+  assert.deepEqual([find(state, 'inputs', 'more').state, state.queue], ['steering', []]);
+  assert.deepEqual(pendingCommands(state, 'r').map(({ id }) => id), ['c']);
+  const later = apply(state, [{ seq: 7, at: 7, type: 'command.deferred', command: { id: 'c', outcome: 'deferred', expires: 99 } }]).state;
+  assert.deepEqual([find(later, 'commands', 'c').state, find(later, 'commands', 'c').expires], ['accepted', 99]);
+  const taken = apply(later, [{ seq: 8, at: 8, type: 'command.applied', command: { id: 'c', outcome: 'consumed' } }]).state;
+  assert.deepEqual(find(taken, 'runs', 'r').inputs, ['i', 'more']);
+  assert.equal(find(taken, 'inputs', 'more').state, 'claimed');
+  const left = apply(later, [{ seq: 8, at: 8, type: 'command.expired', command: { id: 'c', reason: 'run_ended' } }]).state;
+  assert.deepEqual([find(left, 'inputs', 'more').state, find(left, 'inputs', 'more').run, left.queue], ['queued', undefined, ['more']]);
+});
+
+test('a run says what it is at, waits, and goes on', () => {
+  const begin = numbered([
+    { type: 'session.created', session: { id: 's' } },
+    { type: 'run.started', run: { id: 'r', agent: 'a', inputs: [], epoch: 1, waitsForChildren: true } },
+    { type: 'run.updated', run: { id: 'r', label: 'reading', progress: { fraction: 0.5 } } },
+    { type: 'run.waiting', run: { id: 'r', reason: 'paused', command: 'c' } },
+  ]);
+  const { state } = apply(emptyState(), begin);
+  const run = find(state, 'runs', 'r');
+  assert.deepEqual([run.label, run.progress, run.state, run.waiting], ['reading', { fraction: 0.5 }, 'waiting', 'paused']);
+  assert.equal(activeRuns(state).length, 1);
+  const resumed = apply(state, [{ seq: 5, at: 5, type: 'run.resumed', run: { id: 'r' } }]).state;
+  assert.deepEqual([find(resumed, 'runs', 'r').state, 'waiting' in find(resumed, 'runs', 'r')], ['active', false]);
 });

@@ -3,12 +3,14 @@ extension SessionInfo: StateCodable {
         writer.text(id.value)
         writer.text(title)
         writer.text(metadata)
+        policies.write(to: &writer)
         writer.text(state.rawValue)
     }
 
     init(from reader: inout StateReader) throws(StateError) {
         self.init(
-            id: try reader.id(), title: try reader.string(), metadata: try reader.text(), state: try reader.name())
+            id: try reader.id(), title: try reader.string(), metadata: try reader.text(),
+            policies: try SessionPolicies(from: &reader), state: try reader.name())
     }
 }
 
@@ -61,15 +63,17 @@ extension Input: StateCodable {
         by.write(to: &writer)
         writer.optional(agent?.value)
         writer.list(parts)
+        writer.text(followUp.rawValue)
         writer.text(state.rawValue)
-        writer.optional(run?.value)
+        for name in [run?.value, command?.value, reason] { writer.optional(name) }
     }
 
     init(from reader: inout StateReader) throws(StateError) {
         self.init(
             id: try reader.id(), sequence: try reader.sequence(), at: try reader.time(),
             by: try Participant(from: &reader), agent: try reader.optionalID(), parts: try reader.list(),
-            state: try reader.name(), run: try reader.optionalID())
+            followUp: try reader.name(), state: try reader.name(), run: try reader.optionalID(),
+            command: try reader.optionalID(), reason: try reader.optionalString())
     }
 }
 
@@ -95,8 +99,12 @@ extension Run: StateCodable {
         writer.list(inputs) { $0.text($1.value) }
         writer.number(epoch)
         writer.number(UInt64(bitPattern: leaseMilliseconds))
+        writer.number(waitsForChildren ? 1 : 0)
+        writer.optional(accepts) { $0.list($1) { $0.text($1.rawValue) } }
         writer.optional(budget) { $0.text($1.json) }
         writer.text(state.rawValue)
+        writer.optional(waiting)
+        writer.optional(progress) { $0.text($1) }
         writer.optional(usage) { $0.text($1) }
         writer.optional(error) { $1.write(to: &$0) }
         writer.optional(ended) { $0.time($1) }
@@ -105,6 +113,7 @@ extension Run: StateCodable {
         writer.number(written)
         writer.optional(untold?.value)
         writer.list(openMessages) { $0.text($1.value) }
+        writer.optional(held) { $1.write(to: &$0) }
     }
 
     init(from reader: inout StateReader) throws(StateError) {
@@ -112,12 +121,37 @@ extension Run: StateCodable {
             id: try reader.id(), sequence: try reader.sequence(), at: try reader.time(), agent: try reader.id(),
             label: try reader.optionalString(), parent: try reader.optionalID(), inputs: try reader.ids(),
             epoch: try reader.number(), leaseMilliseconds: Int64(bitPattern: try reader.number()),
+            waitsForChildren: try reader.number() != 0,
+            accepts: try reader.optional { reader throws(StateError) in
+                try reader.list { reader throws(StateError) in try reader.name() }
+            },
             budget: try reader.optional { reader throws(StateError) in try RunBudget(from: &reader) },
-            state: try reader.name(), usage: try reader.optional { reader throws(StateError) in try reader.text() },
+            state: try reader.name(), waiting: try reader.optionalString(),
+            progress: try reader.optional { reader throws(StateError) in try reader.text() },
+            usage: try reader.optional { reader throws(StateError) in try reader.text() },
             error: try reader.optional { reader throws(StateError) in try RunError(from: &reader) },
             ended: try reader.optional { reader throws(StateError) in try reader.time() },
             token: try reader.string(), work: try reader.optionalID(), written: try reader.number(),
-            untold: try reader.optionalID(), openMessages: try reader.ids())
+            untold: try reader.optionalID(), openMessages: try reader.ids(),
+            held: try reader.optional { reader throws(StateError) in try EventBody.RunEnd(from: &reader) })
+    }
+}
+
+extension EventBody.RunEnd: StateCodable {
+    func write(to writer: inout StateWriter) {
+        writer.text(id.value)
+        writer.text(reason.rawValue)
+        writer.optional(usage) { $0.text($1) }
+        writer.optional(error) { $1.write(to: &$0) }
+        writer.optional(command?.value)
+    }
+
+    init(from reader: inout StateReader) throws(StateError) {
+        self.init(
+            id: try reader.id(), reason: try reader.name(),
+            usage: try reader.optional { reader throws(StateError) in try reader.text() },
+            error: try reader.optional { reader throws(StateError) in try RunError(from: &reader) },
+            command: try reader.optionalID())
     }
 }
 
@@ -164,16 +198,25 @@ extension Command: StateCodable {
         writer.number(sequence.rawValue)
         writer.time(at)
         by.write(to: &writer)
-        target.write(to: &writer)
+        writer.text(order.verb.rawValue)
+        order.target.write(to: &writer)
+        writer.list(order.parts)
+        writer.number(order.becomesInput ? 1 : 0)
         writer.text(state.rawValue)
-        writer.optional(reason)
+        for name in [reason, run?.value, input?.value, outcome] { writer.optional(name) }
+        writer.optional(expires) { $0.time($1) }
     }
 
     init(from reader: inout StateReader) throws(StateError) {
         self.init(
             id: try reader.id(), sequence: try reader.sequence(), at: try reader.time(),
-            by: try Participant(from: &reader), target: try Target(from: &reader), state: try reader.name(),
-            reason: try reader.optionalString())
+            by: try Participant(from: &reader),
+            order: CommandOrder(
+                verb: try reader.name(), target: try Target(from: &reader), parts: try reader.list(),
+                becomesInput: try reader.number() != 0),
+            state: try reader.name(), reason: try reader.optionalString(), run: try reader.optionalID(),
+            input: try reader.optionalID(), outcome: try reader.optionalString(),
+            expires: try reader.optional { reader throws(StateError) in try reader.time() })
     }
 }
 
@@ -206,7 +249,7 @@ extension Command.Target: StateCodable {
 }
 
 extension StateReader {
-    fileprivate mutating func ids<Tag>() throws(StateError) -> [Identifier<Tag>] {
+    mutating func ids<Tag>() throws(StateError) -> [Identifier<Tag>] {
         try list { reader throws(StateError) in try reader.id() }
     }
 }

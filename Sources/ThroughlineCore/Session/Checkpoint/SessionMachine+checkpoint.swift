@@ -86,6 +86,7 @@ extension SessionMachine {
         writer.list(readMarks)
         writer.optional(baton) { $1.write(to: &$0) }
         writer.list(batonCommands) { $0.text($1.value) }
+        writer.list(queuedInputs) { $0.text($1.value) }
     }
 
     /// What can be told from the rest (indexes, queues) is not written.
@@ -108,8 +109,14 @@ extension SessionMachine {
         baton = try reader.optional { reader throws(StateError) in try Baton(from: &reader) }
         batonCommands = try reader.list { reader throws(StateError) in try reader.id() }
         openRequests = requests.items.filter { $0.state == .open }.map(\.id)
-        queuedInputs = inputs.items.filter { $0.state == .queued }.map(\.id)
-        activeRuns = runs.items.filter { $0.state == .active }.map(\.id)
+        queuedInputs = try reader.ids()
+        activeRuns = runs.items.filter { !$0.state.isOver }.map(\.id)
+        for command in commands.items where command.state == .accepted {
+            if let run = command.run.flatMap({ runs.index(of: $0) }) { runs[run].pending.append(command.id) }
+            if let input = command.awaitedInput, inputs[input] == nil {
+                awaitedInputs[input, default: []].append(command.id)
+            }
+        }
         for (message, item) in messages.items.enumerated() {
             restricted.set(item.audience, of: item.id)
             for (part, piece) in item.parts.enumerated() {
@@ -127,10 +134,13 @@ extension SessionMachine {
             && runs.items.allSatisfy { run in
                 run.inputs.allSatisfy { inputs.index(of: $0) != nil }
                     && run.openMessages.allSatisfy { messages.index(of: $0) != nil }
+                    && run.held.map { $0.id == run.id } ?? true
             }
             && messages.items.allSatisfy { $0.run.map { runs.index(of: $0) != nil } ?? true }
             && works.allSatisfy { runs.index(of: $0.run) != nil }
             && requests.items.allSatisfy { runs.index(of: $0.run) != nil }
+            && queuedInputs.allSatisfy { inputs.index(of: $0) != nil }
+            && commands.items.allSatisfy { $0.run.map { runs.index(of: $0) != nil } ?? true }
     }
 
     /// About how many bytes the state takes, so that the buffer need not grow much.

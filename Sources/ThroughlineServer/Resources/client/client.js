@@ -181,11 +181,12 @@ export class Client extends Emitter {
     for (const id of [...this.#pending.keys()]) this.#settle(id, 'reject', error());
   }
 
-  async #deliver({ id, session, parts, agent, create }) {
+  async #deliver({ id, session, parts, agent, followUp, create }) {
     if (create) await this.request('create', { session }, { timeout: 15_000 });
     const reader = this.#sessions.get(session);
     if (create && reader?.status.name === 'missing') reader.attach();
-    await this.request('input', { session, input: { id, parts, ...(agent && { agent }) } }, { timeout: 15_000 });
+    const input = { id, parts, ...(agent && { agent }), ...(followUp && { followUp }) };
+    await this.request('input', { session, input }, { timeout: 15_000 });
     return { watched: Boolean(reader) };
   }
 

@@ -6,7 +6,7 @@ import { Emitter } from './emitter.js';
 import { ThroughlineError } from './errors.js';
 
 /**
- * Entries are `{id, session, parts, agent?, create?, at, state, reason?}`; `state` is `pending`, `sent` (acknowledged, its event
+ * Entries are `{id, session, parts, agent?, followUp?, create?, at, state, reason?}`; `state` is `pending`, `sent` (acknowledged, its event
  * not yet seen) or `failed` with the server's `reason`. Emits `change` with the session's id.
  */
 export class Outbox extends Emitter {

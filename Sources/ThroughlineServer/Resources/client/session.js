@@ -37,7 +37,7 @@ export class Session extends Participation {
   /** True while something of this session should be arriving. */
   get isExpecting() {
     return this.status.name === 'attaching' || activeRuns(this.state).length > 0
-      || this.state.inputs.some((input) => input.state === 'queued');
+      || this.state.queue.length > 0;
   }
 
   /** Inputs on their way that the session does not show yet. */
@@ -48,11 +48,14 @@ export class Session extends Participation {
   /**
    * Sends an input: text, or parts. It is kept and tried again until the server has it, over reloads too.
    * Answers its id at once; `pending` tells how it fares. A session that is missing is created first.
+   * `followUp` says what it does while a run is active; by default what the session says.
    */
-  send(content, { agent, id = this.#client.mint('i') } = {}) {
+  send(content, { agent, followUp, id = this.#client.mint('i') } = {}) {
     const parts = partsOf(content);
     const create = this.#create || this.status.name === 'missing';
-    this.#client.outbox.add({ id, session: this.id, parts, ...(agent && { agent }), ...(create && { create }) });
+    this.#client.outbox.add({
+      id, session: this.id, parts, ...(agent && { agent }), ...(followUp && { followUp }), ...(create && { create }),
+    });
     return id;
   }
 
@@ -71,13 +74,41 @@ export class Session extends Participation {
     return this.#insist('input.withdraw', { session: this.id, input: id });
   }
 
+  /** Changes what an input says that nobody has taken yet. */
+  edit(id, content) {
+    return this.#insist('input.update', { session: this.id, input: id, parts: partsOf(content) });
+  }
+
+  /** Moves a queued input before another, or behind all. */
+  move(id, before = null) {
+    return this.#insist('input.update', { session: this.id, input: id, before });
+  }
+
+  /** Tells the agent at work something more; `otherwise: 'input'` sends it as an input if no run takes it in. */
+  steer(content, { target = { all: true }, otherwise, timeout } = {}) {
+    return this.#command('steer', target, { parts: partsOf(content), ...(otherwise && { otherwise }) }, timeout);
+  }
+
+  /** Ends what an agent is saying; its run goes on, with `content` if there is any. */
+  interrupt(content, { target = { all: true }, timeout } = {}) {
+    return this.#command('interrupt', target, content === undefined ? {} : { parts: partsOf(content) }, timeout);
+  }
+
+  /** Asks an agent to stop until it is resumed. */
+  pause(target = { all: true }, { timeout } = {}) {
+    return this.#command('pause', target, {}, timeout);
+  }
+
+  resume(target = { all: true }, { timeout } = {}) {
+    return this.#command('resume', target, {}, timeout);
+  }
+
   /**
    * Asks for a cancel of `target`, by default of everything active here, and answers the command as the server accepted or
    * rejected it. Tried again under one id until the server answers, for at most `timeout` milliseconds.
    */
-  async stop(target = { all: true }, { timeout = 60_000 } = {}) {
-    const command = { id: this.#client.mint('c'), verb: 'cancel', target };
-    return (await this.#insist('command', { session: this.id, command }, timeout)).command;
+  stop(target = { all: true }, { timeout = 60_000 } = {}) {
+    return this.#command('cancel', target, {}, timeout);
   }
 
   /** Stops reading. The session goes on. */
@@ -202,6 +233,12 @@ export class Session extends Participation {
 
   #insist(op, fields, timeout) {
     return this.insist(op, fields, timeout);
+  }
+
+  /** Gives an order, and answers the command as the server accepted or rejected it. */
+  async #command(verb, target, fields, timeout) {
+    const command = { id: this.#client.mint('c'), verb, target, ...fields };
+    return (await this.#insist('command', { session: this.id, command }, timeout)).command;
   }
 }
 

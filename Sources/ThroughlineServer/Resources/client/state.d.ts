@@ -1,6 +1,7 @@
 // The state of a session, as `docs/protocol.md` describes the snapshot. States are never changed in place.
 
 export interface By { id: string; role: 'user' | 'agent' | 'operator' | 'observer' | 'system'; device?: string; key?: string }
+export type FollowUp = 'queue' | 'merge' | 'latest' | 'interrupt' | 'steer' | 'reject' | 'concurrent';
 interface Item { id: string; seq: number; at: number }
 
 export interface SessionInfo {
@@ -10,13 +11,25 @@ export interface SessionInfo {
 
 export interface Input extends Item {
   by: By; agent?: string; parts: Array<{ kind: string; text: string; [field: string]: unknown }>; run?: string;
-  state: 'queued' | 'claimed' | 'answered' | 'unanswered' | 'cancelled' | 'withdrawn';
+  state: 'queued' | 'steering' | 'claimed' | 'answered' | 'unanswered' | 'cancelled' | 'withdrawn';
+  /** Absent: `queue`. */
+  followUp?: FollowUp;
+  /** The command that it was before. */
+  command?: string;
+  /** Why it was withdrawn, where nobody did it by hand: `superseded`. */
+  reason?: string;
 }
 
 export interface Run extends Item {
   agent: string; label?: string; parent?: string; inputs: string[]; epoch: number;
   budget?: { seconds?: number; tokens?: number; cost?: number };
-  state: 'active' | 'completed' | 'failed' | 'cancelled' | 'lost';
+  state: 'active' | 'waiting' | 'completed' | 'failed' | 'cancelled' | 'lost';
+  /** What it waits for, while it does: `paused`, `children`, or what its agent says. */
+  waiting?: string;
+  progress?: { fraction?: number; text?: string };
+  waitsForChildren?: boolean;
+  /** The commands that its agent understands; absent: all. */
+  accepts?: string[];
   usage?: unknown; error?: { code: string; message: string }; ended?: number;
 }
 
@@ -35,7 +48,13 @@ export interface Message extends Item {
 }
 
 export interface Command extends Item {
-  by: By; verb: string; target: Record<string, unknown>; state: 'requested' | 'accepted' | 'applied' | 'rejected'; reason?: string;
+  by: By; verb: string; target: Record<string, unknown>; state: 'requested' | 'accepted' | 'applied' | 'rejected' | 'expired';
+  reason?: string; parts?: Input['parts']; otherwise?: 'input';
+  /** The run that has to carry it out. */
+  run?: string;
+  /** The input that it was made of, or became. */
+  input?: string;
+  outcome?: 'consumed' | 'deferred'; expires?: number;
 }
 
 /** An agent's question to people. */
@@ -54,6 +73,8 @@ export interface State {
   readonly seq: number;
   readonly session: SessionInfo | null;
   readonly inputs: readonly Input[];
+  /** The ids of the queued inputs, in the order in which they are handed out. */
+  readonly queue: readonly string[];
   readonly runs: readonly Run[];
   readonly messages: readonly Message[];
   readonly requests: readonly AgentRequest[];
@@ -62,7 +83,8 @@ export interface State {
 }
 
 export interface Snapshot {
-  seq: number; session: SessionInfo; inputs: Input[]; runs: Run[]; messages: object[]; requests: AgentRequest[]; commands: Command[]; [field: string]: unknown;
+  seq: number; session: SessionInfo; inputs: Input[]; queue?: string[]; runs: Run[]; messages: object[]; requests: AgentRequest[];
+  commands: Command[]; [field: string]: unknown;
 }
 
 /** What changed: `kind` is `snapshot`, `session`, `input`, `run`, `message`, `part`, `request`, `command` or `baton`. */
@@ -84,3 +106,5 @@ export function find(state: State, kind: 'requests', id: string): AgentRequest |
 export function find(state: State, kind: 'commands', id: string): Command | undefined;
 export function findPart(state: State, id: string): Part | undefined;
 export function activeRuns(state: State): Run[];
+export function queuedInputs(state: State): Input[];
+export function pendingCommands(state: State, run: string): Command[];

@@ -8,7 +8,7 @@ import { byteLength, dropBytes } from './text.js';
 /** The state before the first event. */
 export function emptyState() {
   return {
-    seq: 0, session: null, inputs: [], runs: [], messages: [], requests: [], commands: [], baton: null,
+    seq: 0, session: null, inputs: [], queue: [], runs: [], messages: [], requests: [], commands: [], baton: null,
     places: {
       inputs: new Map(), runs: new Map(), messages: new Map(), requests: new Map(), commands: new Map(), parts: new Map(),
     },
@@ -22,6 +22,7 @@ export function fromSnapshot(snapshot) {
   state.session = snapshot.session ?? null;
   state.baton = snapshot.baton ?? null;
   if (snapshot.more) state.more = true;
+  state.queue = [...(snapshot.queue ?? [])];
   for (const kind of ['inputs', 'runs', 'messages', 'requests', 'commands']) {
     state[kind] = [...(snapshot[kind] ?? [])];
     state[kind].forEach((item, place) => state.places[kind].set(item.id, place));
@@ -64,9 +65,19 @@ export function findPart(state, id) {
   return at && find(state, 'messages', at.message)?.parts[at.place];
 }
 
-/** The runs that are active, oldest first. */
+/** The runs that have not ended, oldest first: `active`, or `waiting` for something. */
 export function activeRuns(state) {
-  return state.runs.filter((run) => run.state === 'active');
+  return state.runs.filter((run) => run.state === 'active' || run.state === 'waiting');
+}
+
+/** The inputs that wait, in the order in which they will be handed out. */
+export function queuedInputs(state) {
+  return state.queue.map((id) => find(state, 'inputs', id));
+}
+
+/** The commands that wait for the agent of a run. */
+export function pendingCommands(state, run) {
+  return state.commands.filter((command) => command.run === run && command.state === 'accepted');
 }
 
 const INPUT_AFTER_RUN = { completed: 'answered', failed: 'unanswered', lost: 'unanswered', cancelled: 'cancelled' };
@@ -107,10 +118,13 @@ class Draft {
       case 'session.created':
       case 'session.updated':
       case 'session.closed': return this.#session(event);
-      case 'input.added': return this.#add('inputs', { ...event.input, ...origin(event), state: 'queued' });
-      case 'input.updated': return this.#change('inputs', event.input.id, { parts: event.input.parts });
-      case 'input.withdrawn': return this.#change('inputs', event.input.id, { state: 'withdrawn' });
+      case 'input.added': return this.#inputAdded(event);
+      case 'input.updated': return this.#inputUpdated(event.input);
+      case 'input.withdrawn': return this.#inputWithdrawn(event.input);
       case 'run.started': return this.#runStarted(event);
+      case 'run.updated': return this.#runUpdated(event.run);
+      case 'run.waiting': return this.#change('runs', event.run.id, { state: 'waiting', waiting: event.run.reason });
+      case 'run.resumed': return this.#change('runs', event.run.id, { state: 'active', waiting: undefined });
       case 'run.ended': return this.#runEnded(event);
       case 'message.started':
         return this.#add('messages', { ...event.message, ...origin(event), status: 'streaming', parts: [] });
@@ -122,12 +136,14 @@ class Draft {
         return this.#add('commands', { ...event.command, ...origin(event), state: 'requested' });
       case 'command.accepted':
       case 'command.rejected':
-      case 'command.applied': return this.#command(event);
+      case 'command.deferred':
+      case 'command.applied':
+      case 'command.expired': return this.#command(event);
       case 'request.opened': return this.#requestOpened(event);
       case 'request.resolved':
       case 'request.expired':
       case 'request.withdrawn': return this.#requestSettled(event);
-      case 'input.answered': return this.#change('inputs', event.input.id, { state: 'answered' });
+      case 'input.answered': return this.#inputAnswered(event.input);
       case 'baton.taken':
       case 'baton.returned': return this.#baton(event);
       case 'withheld': return null; // Not for this reader.
@@ -142,16 +158,60 @@ class Draft {
     return null;
   }
 
+  #inputAdded(event) {
+    const { before, ...input } = event.input;
+    if (find(this.#state, 'inputs', input.id)) return null;
+    this.#add('inputs', { ...input, ...origin(event), state: 'queued' });
+    this.#enqueue(input.id, before);
+    return null;
+  }
+
+  #inputUpdated({ id, parts, before }) {
+    const problem = this.#change('inputs', id, parts ? { parts } : {});
+    if (!problem && before !== undefined) this.#enqueue(id, before);
+    return problem;
+  }
+
+  #inputWithdrawn({ id, reason }) {
+    this.#dequeue([id]);
+    return this.#change('inputs', id, reason === undefined ? { state: 'withdrawn' } : { state: 'withdrawn', reason });
+  }
+
+  #inputAnswered({ id }) {
+    this.#dequeue([id]);
+    return this.#change('inputs', id, { state: 'answered' });
+  }
+
+  /** Puts an input before another of the queue, or behind all. */
+  #enqueue(id, before) {
+    const queue = this.#state.queue.filter((other) => other !== id);
+    const place = queue.indexOf(before);
+    queue.splice(place < 0 ? queue.length : place, 0, id);
+    this.#state.queue = queue;
+  }
+
+  #dequeue(ids) {
+    if (ids.length) this.#state.queue = this.#state.queue.filter((id) => !ids.includes(id));
+  }
+
   #runStarted(event) {
     const { lease, ...run } = event.run;
     this.#add('runs', { ...run, inputs: run.inputs ?? [], ...origin(event, false), state: 'active' });
     for (const id of run.inputs ?? []) this.#change('inputs', id, { state: 'claimed', run: run.id });
+    this.#dequeue(run.inputs ?? []);
     return null;
+  }
+
+  #runUpdated({ id, label, progress }) {
+    const known = {};
+    if (label !== undefined) known.label = label;
+    if (progress !== undefined) known.progress = progress;
+    return this.#change('runs', id, known);
   }
 
   #runEnded(event) {
     const { id, reason, usage, error } = event.run;
-    const known = { state: reason, ended: event.at };
+    const known = { state: reason, ended: event.at, waiting: undefined };
     if (usage !== undefined) known.usage = usage;
     if (error !== undefined) known.error = error;
     const run = find(this.#state, 'runs', id);
@@ -198,10 +258,28 @@ class Draft {
   }
 
   #command(event) {
-    const { id, reason } = event.command;
-    const known = { state: event.type.slice('command.'.length) };
-    if (reason !== undefined) known.reason = reason;
-    return this.#change('commands', id, known);
+    const { id, ...known } = event.command;
+    const state = event.type.slice('command.'.length);
+    if (state !== 'deferred') known.state = state;
+    const input = find(this.#state, 'commands', id)?.input;
+    const problem = this.#change('commands', id, known);
+    if (!problem && input !== undefined) this.#follow(find(this.#state, 'inputs', input), find(this.#state, 'commands', id));
+    return problem;
+  }
+
+  /** A steer that was sent as an input takes it along. */
+  #follow(input, { state, run }) {
+    if (!input) return;
+    if (state === 'accepted' && input.state === 'queued') {
+      this.#dequeue([input.id]);
+      this.#change('inputs', input.id, { state: 'steering', run });
+    } else if (state === 'applied' && input.state === 'steering') {
+      this.#change('inputs', input.id, { state: 'claimed' });
+      this.#change('runs', run, { inputs: [...find(this.#state, 'runs', run).inputs, input.id] });
+    } else if (state === 'expired' && input.state === 'steering') {
+      this.#change('inputs', input.id, { state: 'queued', run: undefined });
+      this.#enqueue(input.id);
+    }
   }
 
   #baton({ type, seq, at, by, baton }) {
@@ -241,7 +319,9 @@ class Draft {
     if (!find(this.#state, kind, id)) return `${SINGULAR[kind]} ${id} is not known`;
     const place = this.#state.places[kind].get(id);
     const items = this.#own(kind);
-    items[place] = { ...items[place], ...fields };
+    const item = { ...items[place], ...fields };
+    for (const name of Object.keys(fields)) if (fields[name] === undefined) delete item[name];
+    items[place] = item;
     this.#note(SINGULAR[kind], id);
     return null;
   }

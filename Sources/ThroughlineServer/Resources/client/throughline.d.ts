@@ -1,6 +1,6 @@
 // Types of `throughline-client`. Times are milliseconds since 1970 UTC.
 
-import type { AgentRequest, Baton, By, Change, Command, Part, Snapshot, State } from './state.js';
+import type { AgentRequest, Baton, By, Change, Command, FollowUp, Part, Snapshot, State } from './state.js';
 
 export * from './state.js';
 
@@ -54,7 +54,7 @@ export type ConnectionState =
   | { name: 'refused'; code: string; why: string };
 
 export interface OutboxEntry {
-  id: string; session: string; parts: Array<{ kind: string; text: string }>; agent?: string; create?: true; at: number;
+  id: string; session: string; parts: Array<{ kind: string; text: string }>; agent?: string; followUp?: FollowUp; create?: true; at: number;
   /** `sent`: acknowledged, its event not seen yet. */
   state: 'pending' | 'sent' | 'failed';
   reason?: { code: string; detail: string };
@@ -123,10 +123,17 @@ export class Session {
   on(name: 'outbox', listener: () => void): () => void;
   on(name: 'presence', listener: (presence: Presence[]) => void): () => void;
   readonly presence: Presence[];
-  send(content: Content, options?: { agent?: string; id?: string }): string;
+  send(content: Content, options?: { agent?: string; followUp?: FollowUp; id?: string }): string;
   retry(id: string): void;
   discard(id: string): void;
   withdraw(id: string): Promise<unknown>;
+  edit(id: string, content: Content): Promise<unknown>;
+  /** Before another queued input, or behind all. */
+  move(id: string, before?: string | null): Promise<unknown>;
+  steer(content: Content, options?: { target?: Target; otherwise?: 'input'; timeout?: number }): Promise<Command>;
+  interrupt(content?: Content, options?: { target?: Target; timeout?: number }): Promise<Command>;
+  pause(target?: Target, options?: { timeout?: number }): Promise<Command>;
+  resume(target?: Target, options?: { timeout?: number }): Promise<Command>;
   stop(target?: Target, options?: { timeout?: number }): Promise<Command>;
   answer(request: string, value: unknown, options?: { note?: string }): Promise<AgentRequest>;
   say(content: Content, options?: { audience?: 'agents' | 'operators'; answers?: string[]; id?: string }): Promise<unknown>;

@@ -1,0 +1,87 @@
+extension SessionMachine {
+    /// The first input that an agent of this name would get now.
+    public func claimableInput(for agent: AgentName) -> InputID? {
+        let queues = queues
+        return queuedInputs.first { id in
+            guard let input = inputs[id] else { return false }
+            return (input.agent == nil || input.agent == agent) && queues.isOpen(for: input)
+        }
+    }
+
+    /// The same, with those behind it in its queue that go to the same run.
+    public func claimableInputs(for agent: AgentName) -> [InputID] {
+        guard let first = claimableInput(for: agent), let queue = inputs[first].map(\.agent) else { return [] }
+        let behind = queuedInputs.drop { $0 != first }.dropFirst().filter { inputs[$0]?.agent == queue }
+        let merged = behind.prefix { inputs[$0]?.followUp == .merge }
+        return [first] + merged.prefix(limits.mergedInputs - 1)
+    }
+
+    /// The queues that have an input to hand out, each with the time of its oldest. `nil` is the queue for any agent.
+    public var claimableQueues: [(agent: AgentName?, since: Timestamp)] {
+        let state = queues
+        var seen: Set<AgentName?> = []
+        var found: [(agent: AgentName?, since: Timestamp)] = []
+        for id in queuedInputs {
+            guard let input = inputs[id], state.isOpen(for: input), seen.insert(input.agent).inserted else { continue }
+            found.append((input.agent, input.at))
+        }
+        return found
+    }
+
+    /// Inputs addressed to one agent are one queue, those addressed to nobody are another.
+    private struct Queues {
+        /// An input of theirs is being answered.
+        var busy: Set<AgentName?> = []
+        /// Nothing of theirs is handed out: a run that answers is paused, or was asked to.
+        var paused: Set<AgentName?> = []
+
+        func isOpen(for input: Input) -> Bool {
+            !paused.contains(input.agent) && (input.followUp == .concurrent || !busy.contains(input.agent))
+        }
+    }
+
+    private var queues: Queues {
+        var queues = Queues()
+        for id in activeRuns {
+            guard let run = runs[id] else { continue }
+            let isPaused =
+                run.waiting == Run.Wait.paused || run.pending.contains { commands[$0]?.verb == .pause }
+            for input in run.inputs {
+                queues.busy.insert(inputs[input]?.agent)
+                if isPaused { queues.paused.insert(inputs[input]?.agent) }
+            }
+        }
+        return queues
+    }
+
+    /// The active runs that answer inputs of a queue, oldest first.
+    func runsAnswering(_ queue: AgentName?) -> [Run] {
+        activeRuns.compactMap { runs[$0] }.filter { run in run.inputs.contains { inputs[$0]?.agent == queue } }
+    }
+
+    /// What a new input does to the others of its queue. It is in the queue already.
+    mutating func applyFollowUp(
+        _ policy: FollowUp, of input: InputID, in queue: AgentName?, by: Participant, at: Timestamp
+    ) {
+        switch policy {
+        case .latest:
+            for older in queuedInputs where older != input && inputs[older]?.agent == queue {
+                emit(.inputWithdrawn(id: older, command: nil, reason: "superseded"), by: by, at: at)
+            }
+        case .interrupt:
+            for run in runsAnswering(queue) where runs[run.id]?.state.isOver == false {
+                let id = unusedCommandID
+                let order = CommandOrder(verb: .cancel, target: .run(run.id))
+                emit(.commandRequested(id: id, order: order, input: nil), by: by, at: at)
+                emit(.commandAccepted(.init(id: id)), by: .server, at: at)
+                cancel(withDescendants([run.id]), command: id, by: by, at: at)
+            }
+        case .steer:
+            let run = runsAnswering(queue).last {
+                $0.isHeldByAgent && $0.accepts?.contains(.steer) != false && $0.pending.count < limits.pendingCommands
+            }
+            if let run { steer(run, with: input, by: by, at: at) }
+        case .queue, .merge, .reject, .concurrent: break
+        }
+    }
+}

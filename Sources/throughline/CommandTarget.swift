@@ -1,0 +1,84 @@
+import ArgumentParser
+import NIOHTTP1
+import ThroughlineCore
+
+/// Which runs or inputs a command is for.
+struct CommandTarget: ParsableArguments {
+    @Option(help: "Only this run, and those below it.")
+    var run: String?
+
+    @Option(help: "Only this input: withdrawn, or the run that answers it.")
+    var input: String?
+
+    @Option(help: "Only this agent.")
+    var agent: String?
+
+    @Flag(help: "Only what came from inputs of yours.")
+    var mine = false
+
+    func validate() throws {
+        let targets = [run != nil, input != nil, agent != nil, mine].filter { $0 }
+        guard targets.count <= 1 else { throw ValidationError("Name one of --run, --input, --agent and --mine.") }
+    }
+
+    /// A command as JSON.
+    ///
+    /// - Parameter text: What it says.
+    func command(_ verb: String, text: String? = nil, otherwise: String? = nil) -> [UInt8] {
+        JSONWriter.object {
+            $0.field("verb", verb)
+            $0.key("target")
+            $0.object { write(to: &$0) }
+            if let text {
+                $0.key("parts")
+                $0.array([text]) { writer, text in
+                    writer.object {
+                        $0.field("kind", "text")
+                        $0.field("text", text)
+                    }
+                }
+            }
+            $0.field("otherwise", otherwise)
+        }
+    }
+
+    private func write(to target: inout JSONWriter) {
+        if let run {
+            target.field("run", run)
+        } else if let input {
+            target.field("input", input)
+        } else if let agent {
+            target.field("agent", agent)
+        } else {
+            target.key(mine ? "mine" : "all")
+            target.boolean(true)
+        }
+    }
+}
+
+/// Gives an order to a run that is active, and says what became of it.
+struct RunCommand {
+    let client: ServerClient
+    let session: String
+    let asJSON: Bool
+    /// What to say once it is applied.
+    let done: String
+
+    /// Waits so many seconds for the agent.
+    func give(_ command: [UInt8], wait: Int) async throws {
+        let answer = try await client.value(
+            .POST, try ServerClient.path(session, "/commands?wait=\(wait)"), body: command)
+        guard let command = answer["command"] else { throw Failure("The server's answer has no command.") }
+        if asJSON { Terminal.print(command.compactText) }
+        let reason = command["reason"]?.string ?? ""
+        let input = command["input"]?.string.map { " It was sent as the input \($0)." } ?? ""
+        switch command["state"]?.string {
+        case "applied": say(done)
+        case "accepted": say("Asked for; the agent has not answered yet (command \(command["id"]?.string ?? "")).")
+        case "expired": throw Failure("The agent did not take it up (\(reason)).\(input)")
+        default: throw Failure("That was not possible (\(reason)).\(input)")
+        }
+    }
+
+    private func say(_ text: String) { if !asJSON { Terminal.print(text) } }
+}
