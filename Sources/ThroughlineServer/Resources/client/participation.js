@@ -3,7 +3,8 @@ import { Emitter } from './emitter.js';
 import { find } from './state.js';
 
 /**
- * What a person does in a session besides reading it and sending to it: be seen, answer what agents ask, and answer in their place.
+ * What a person does in a session besides reading it and sending to it: order what waits, command agents, answer what they ask,
+ * answer in their place, and be seen.
  *
  * `Session` is one. Emits `presence` with who is here.
  */
@@ -19,6 +20,57 @@ export class Participation extends Emitter {
     this.id = id;
     this.#client = client;
   }
+
+  // What waits
+
+  /** Takes back an input that nobody has taken yet. */
+  withdraw(id) {
+    return this.insist('input.withdraw', { session: this.id, input: id });
+  }
+
+  /** Changes what an input says that nobody has taken yet. */
+  edit(id, content) {
+    return this.insist('input.update', { session: this.id, input: id, parts: partsOf(content) });
+  }
+
+  /** Moves a queued input before another, or behind all. */
+  move(id, before = null) {
+    return this.insist('input.update', { session: this.id, input: id, before });
+  }
+
+  // Agents at work. Each answers the command as the server accepted or rejected it, and is tried again under one id until then, for
+  // at most `timeout` milliseconds.
+
+  /** Asks for a cancel of `target`, by default of everything active here. */
+  stop(target = { all: true }, { timeout } = {}) {
+    return this.#command('cancel', target, {}, timeout);
+  }
+
+  /** Tells the agent at work something more; `otherwise: 'input'` sends it as an input if no run takes it in. */
+  steer(content, { target = { all: true }, otherwise, timeout } = {}) {
+    return this.#command('steer', target, { parts: partsOf(content), ...(otherwise && { otherwise }) }, timeout);
+  }
+
+  /** Ends what an agent is saying; its run goes on, with `content` if there is any. */
+  interrupt(content, { target = { all: true }, timeout } = {}) {
+    return this.#command('interrupt', target, content === undefined ? {} : { parts: partsOf(content) }, timeout);
+  }
+
+  /** Asks an agent to stop until it is resumed. */
+  pause(target = { all: true }, { timeout } = {}) {
+    return this.#command('pause', target, {}, timeout);
+  }
+
+  resume(target = { all: true }, { timeout } = {}) {
+    return this.#command('resume', target, {}, timeout);
+  }
+
+  async #command(verb, target, fields, timeout) {
+    const command = { id: this.#client.mint('c'), verb, target, ...fields };
+    return (await this.insist('command', { session: this.id, command }, timeout)).command;
+  }
+
+  // People
 
   /**
    * Answers a request of an agent, and gives the request as it stands then. Throws `request_resolved`, with the `request` and its

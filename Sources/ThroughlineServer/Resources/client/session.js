@@ -69,48 +69,6 @@ export class Session extends Participation {
     this.#client.outbox.remove(id);
   }
 
-  /** Takes back an input that nobody has taken yet. */
-  withdraw(id) {
-    return this.#insist('input.withdraw', { session: this.id, input: id });
-  }
-
-  /** Changes what an input says that nobody has taken yet. */
-  edit(id, content) {
-    return this.#insist('input.update', { session: this.id, input: id, parts: partsOf(content) });
-  }
-
-  /** Moves a queued input before another, or behind all. */
-  move(id, before = null) {
-    return this.#insist('input.update', { session: this.id, input: id, before });
-  }
-
-  /** Tells the agent at work something more; `otherwise: 'input'` sends it as an input if no run takes it in. */
-  steer(content, { target = { all: true }, otherwise, timeout } = {}) {
-    return this.#command('steer', target, { parts: partsOf(content), ...(otherwise && { otherwise }) }, timeout);
-  }
-
-  /** Ends what an agent is saying; its run goes on, with `content` if there is any. */
-  interrupt(content, { target = { all: true }, timeout } = {}) {
-    return this.#command('interrupt', target, content === undefined ? {} : { parts: partsOf(content) }, timeout);
-  }
-
-  /** Asks an agent to stop until it is resumed. */
-  pause(target = { all: true }, { timeout } = {}) {
-    return this.#command('pause', target, {}, timeout);
-  }
-
-  resume(target = { all: true }, { timeout } = {}) {
-    return this.#command('resume', target, {}, timeout);
-  }
-
-  /**
-   * Asks for a cancel of `target`, by default of everything active here, and answers the command as the server accepted or
-   * rejected it. Tried again under one id until the server answers, for at most `timeout` milliseconds.
-   */
-  stop(target = { all: true }, { timeout = 60_000 } = {}) {
-    return this.#command('cancel', target, {}, timeout);
-  }
-
   /** Stops reading. The session goes on. */
   detach() {
     this.#attachment++;
@@ -229,16 +187,6 @@ export class Session extends Participation {
     if (this.status.name === name && !error) return;
     this.status = error ? { name, error } : { name };
     this.emit('status', this.status);
-  }
-
-  #insist(op, fields, timeout) {
-    return this.insist(op, fields, timeout);
-  }
-
-  /** Gives an order, and answers the command as the server accepted or rejected it. */
-  async #command(verb, target, fields, timeout) {
-    const command = { id: this.#client.mint('c'), verb, target, ...fields };
-    return (await this.#insist('command', { session: this.id, command }, timeout)).command;
   }
 }
 
