@@ -1,20 +1,29 @@
+import { h } from './dom.js';
+
+const TYPING_MILLISECONDS = 3000;
+
 /** The message box: Enter sends, Shift+Enter breaks the line, Escape stops; a draft is kept for every session. */
 export class Composer {
   #elements;
   #handlers;
   #session = '';
+  #manners = [];
+  #typedAt = 0;
 
-  /** `elements`: `form`, `field`, `send`, `stop`. `handlers`: `send(text)` answers whether it was taken, `stop()`. */
+  /**
+   * `elements`: `form`, `field`, `send`, `stop`, `manner` (a select). `handlers`: `send(text, manner)` answers whether it was taken;
+   * `stop()`; `typing(isTyping)`.
+   */
   constructor(elements, handlers) {
     this.#elements = elements;
     this.#handlers = handlers;
     const { form, field, stop } = elements;
     form.addEventListener('submit', (event) => { event.preventDefault(); this.#submit(); });
-    field.addEventListener('input', () => this.#changed());
+    field.addEventListener('input', () => { this.#changed(); this.#type(); });
     field.addEventListener('keydown', (event) => this.#key(event));
     stop.addEventListener('click', () => { handlers.stop(); field.focus(); });
     document.addEventListener('keydown', (event) => {
-      if (event.key === 'Escape' && !elements.stop.hidden && !event.defaultPrevented && !document.querySelector('dialog[open]')) handlers.stop();
+      if (event.key === 'Escape' && !elements.stop.hidden && !event.defaultPrevented && !document.querySelector('dialog[open], :popover-open')) handlers.stop();
     });
   }
 
@@ -41,6 +50,17 @@ export class Composer {
     if (hadFocus) field.focus();
   }
 
+  /** Offers the ways in which a message can be meant. What was chosen stays, as long as it is offered. */
+  setManners(manners) {
+    const { manner } = this.#elements;
+    manner.hidden = manners.length < 2;
+    if (manners === this.#manners) return;
+    const chosen = manner.value;
+    this.#manners = manners;
+    manner.replaceChildren(...manners.map(({ value, label }) => h('option', { value }, label)));
+    if (manners.some(({ value }) => value === chosen)) manner.value = chosen;
+  }
+
   setEnabled(isEnabled, why = 'Write a message') {
     this.#elements.field.disabled = !isEnabled;
     this.#elements.field.placeholder = why;
@@ -51,7 +71,16 @@ export class Composer {
     const text = this.#elements.field.value.trim();
     if (!text || this.#elements.field.disabled) return;
     write(this.#draftKey(), '');
-    if (this.#handlers.send(text)) this.fill('');
+    this.#type(false);
+    if (this.#handlers.send(text, this.#manners.find(({ value }) => value === this.#elements.manner.value))) this.fill('');
+  }
+
+  /** Says that one types, not oftener than has to be. */
+  #type(isTyping = this.#elements.field.value !== '') {
+    const now = Date.now();
+    if (isTyping ? now - this.#typedAt < TYPING_MILLISECONDS : this.#typedAt === 0) return;
+    this.#typedAt = isTyping ? now : 0;
+    this.#handlers.typing(isTyping);
   }
 
   #key(event) {

@@ -16,7 +16,7 @@ export class Conversation {
   #isScheduled = false;
   #follows = true;
 
-  /** `elements`: `list`, `scroller`, `jump`, `announcer`. `context`: `me`, `isConnected`, `sendAgain`, `report`. */
+  /** `elements`: `list`, `scroller`, `jump`, `announcer`. `context`: `me`, `mayAct`, `isConnected`, `sendAgain`, `edit`, `report`. */
   constructor(elements, context) {
     this.#elements = elements;
     this.#context = context;
@@ -44,6 +44,11 @@ export class Conversation {
   refresh() {
     this.#dirty.all = true;
     this.#schedule();
+  }
+
+  /** Whether the reader sees what is said last. */
+  get isAtEnd() {
+    return this.#follows && !document.hidden;
   }
 
   followEnd() {

@@ -4,28 +4,42 @@ import { find } from '../client/throughline.js';
 
 /**
  * The items of a conversation, oldest first: `{key, kind, ...}` with `kind` `input` (`input`), `entry` (`entry`: on its way),
- * `message` (`message`, `run`) or `run` (`run`: one that has shown nothing).
+ * `message` (`message`, `run`), `run` (`run`: one that has shown nothing), `request` (one that is settled), or `command` (a word to
+ * an agent at work that is no input too).
  *
- * An input stands where its run began, so that each answer follows its question; one that nobody has taken yet stands last.
+ * An input stands where its run began, so that each answer follows its question; those that nobody has taken yet stand last, in
+ * the order in which they will be handed out.
  */
 export function itemsOf(state, pending) {
   const spoken = new Set(state.messages.map((message) => message.run));
   const items = [
-    ...state.inputs.map((input) => ({ key: `input ${input.id}`, kind: 'input', input, place: placeOf(state, input) })),
+    ...state.inputs.map((input) => ({
+      key: `input ${input.id}`, kind: 'input', input, waiting: waitingOf(state, input), place: placeOf(state, input),
+    })),
     ...state.messages.map((message) => ({
       key: `message ${message.id}`, kind: 'message', message, run: message.run && find(state, 'runs', message.run), place: [message.seq, 1],
     })),
     ...state.runs.filter((run) => !spoken.has(run.id) && !run.parent && run.state !== 'completed')
       .map((run) => ({ key: `run ${run.id}`, kind: 'run', run, place: [run.seq, 2] })),
+    ...state.requests.filter((request) => request.state !== 'open')
+      .map((request) => ({ key: `request ${request.id}`, kind: 'request', request, place: [request.seq, 3] })),
+    ...state.commands.filter(({ parts, input }) => parts?.length && !input).map((command) => ({ key: `command ${command.id}`, kind: 'command', command, place: [command.seq, 3] })),
   ];
   items.sort((a, b) => a.place[0] - b.place[0] || a.place[1] - b.place[1]);
   return [...items, ...pending.map((entry) => ({ key: `input ${entry.id}`, kind: 'entry', entry }))];
 }
 
 function placeOf(state, input) {
-  if (input.state === 'queued') return [Infinity, input.seq];
+  if (input.state === 'queued') return [Infinity, state.queue.indexOf(input.id)];
+  if (input.state === 'steering') return [Infinity, -1];
   const run = input.run && find(state, 'runs', input.run);
-  return [run?.seq ?? input.seq, 0];
+  // One that was taken along by a run that was at work already stands where it came.
+  return [run ? Math.max(run.seq, input.command ? input.seq : 0) : input.seq, 0];
+}
+
+/** Where a queued input stands: its place from 0, and the ids that wait with it. */
+function waitingOf(state, input) {
+  return input.state === 'queued' ? { place: state.queue.indexOf(input.id), queue: state.queue } : null;
 }
 
 /** The text of an input or a message, without reasoning and tools. */
@@ -47,14 +61,15 @@ export function endOf(message, run) {
   if (message.status === 'cancelled') return { name: 'stopped', text: 'Stopped' };
   if (message.status !== 'interrupted') return null;
   if (run?.state === 'lost') return { name: 'lost', text: 'Lost: the agent went away before it finished' };
+  if (run?.state === 'queued') return { name: 'lost', text: `The agent went away. Waiting for another: attempt ${run.attempt} of ${run.attempts}` };
   if (run?.state === 'failed') return { name: 'cut', text: `Cut off: ${run.error?.message || 'the agent failed before it finished'}` };
+  if (run && ['active', 'waiting'].includes(run.state)) return { name: 'stopped', text: 'Interrupted' };
   return { name: 'cut', text: 'Cut off before it was finished' };
 }
 
-/** What to stop now: every run that is active, or else the last input that waits. */
+/** What to stop now: every run that has not ended and is below no other, or else the last input that waits. */
 export function stopTargets(state) {
-  const runs = state.runs.filter((run) => run.state === 'active' && !run.parent);
+  const runs = state.runs.filter((run) => ['active', 'waiting', 'queued'].includes(run.state) && !run.parent);
   if (runs.length) return runs.map((run) => ({ run: run.id }));
-  const waiting = state.inputs.findLast((input) => input.state === 'queued');
-  return waiting ? [{ input: waiting.id }] : [];
+  return state.queue.length ? [{ input: state.queue.at(-1) }] : [];
 }

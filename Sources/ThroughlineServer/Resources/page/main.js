@@ -1,22 +1,27 @@
 // The chat page: one client, one open session, and the views around them.
 
-import { clip, connect } from '../client/throughline.js';
+import { clip, connect, emptyState } from '../client/throughline.js';
 import { Composer } from './composer.js';
+import { Control } from './control.js';
 import { Conversation } from './conversation.js';
 import { textDialog } from './dialogs.js';
 import { h, icon } from './dom.js';
+import { Drawer } from './drawer.js';
 import { heldKey, holdKey, identity } from './identity.js';
 import { stopTargets, textOf, titleFrom } from './items.js';
+import { mannersOf } from './manners.js';
 import { SessionList } from './sessions.js';
 import { showStatus } from './status.js';
 
 const $ = (id) => document.getElementById(id);
 const SUGGESTIONS = ['Explain how a rainbow forms', 'Plan a weekend in a city I have never seen', 'Write a haiku about the sea'];
-const EMPTY = { seq: 0, session: null, inputs: [], runs: [], messages: [], requests: [], commands: [] };
+const EMPTY = emptyState();
+const SEEN_MILLISECONDS = 2500;
 
 const address = new URLSearchParams(location.search);
 const agent = address.get('agent') || undefined;
-const me = identity();
+const me = identity(address.get('as'));
+const mayAct = me.role !== 'observer';
 const client = connect({ url: location.origin, key: heldKey(), as: me });
 
 let session = null;
@@ -26,11 +31,18 @@ let unlisten = [];
 
 const conversation = new Conversation(
   { list: $('items'), scroller: $('scroller'), jump: $('jump'), announcer: $('announcer') },
-  { me: me.id, isConnected: () => client.isOpen, sendAgain: (input) => send(textOf(input) || input.parts), report },
+  { me, mayAct, isConnected: () => client.isOpen, sendAgain: (input) => send(textOf(input) || input.parts), edit, report },
 );
-const composer = new Composer({ form: $('composer'), field: $('message'), send: $('send'), stop: $('stop') }, { send, stop });
+const composer = new Composer(
+  { form: $('composer'), field: $('message'), send: $('send'), stop: $('stop'), manner: $('manner') },
+  { send, stop, typing: (isTyping) => session?.typing(isTyping) },
+);
+const control = new Control($, { me, mayAct, report, say, tell, focus: () => composer.focus() });
+const drawer = new Drawer({
+  sidebar: $('sidebar'), main: $('main'), scrim: $('scrim'), opener: $('open-sidebar'), closer: $('close-sidebar'),
+});
 const list = new SessionList(client, { list: $('sessions'), more: $('more-sessions') }, {
-  open: (id) => { go(id); closeSidebar(); }, erased: (id) => { if (session?.id === id) go(null); }, report,
+  open: (id) => { go(id); drawer.close(); }, erased: (id) => { if (session?.id === id) go(null); }, report,
 });
 
 // Sessions
@@ -42,7 +54,8 @@ function go(id, { push = true, create = false } = {}) {
   session?.detach();
   session = id ? client.session(id, { create }) : null;
   window.throughline = { client, session };
-  unlisten = session ? [session.on('change', changed), session.on('status', drawSession), session.on('outbox', drawSession)] : [];
+  unlisten = session ? [session.on('change', changed), session.on('status', drawSession), session.on('outbox', drawSession),
+    session.on('presence', () => control.showPeople(session))] : [];
   conversation.show(session);
   composer.show(id ?? '');
   list.select(id);
@@ -60,6 +73,7 @@ function addressOf(id) {
 let listTimer = null;
 
 function changed(changes) {
+  markSeen();
   if (changes.every((change) => change.appended)) return;
   drawSession();
   giveTitle();
@@ -67,6 +81,16 @@ function changed(changes) {
     clearTimeout(listTimer);
     listTimer = setTimeout(() => list.load(), 250);
   }
+}
+
+let seenTimer = null;
+
+/** Tells how far one has read here, not oftener than has to be. */
+function markSeen() {
+  seenTimer ??= setTimeout(() => {
+    seenTimer = null;
+    if (session && conversation.isAtEnd) session.seen();
+  }, SEEN_MILLISECONDS);
 }
 
 /** A chat without a title is named after its first message, by whoever wrote that. */
@@ -82,16 +106,36 @@ function giveTitle() {
 
 // Sending and stopping
 
-function send(content) {
+function send(content, manner) {
   if (!session) go(client.mint('s'), { create: true });
+  if (manner?.says) return speak(content, manner);
   try {
-    session.send(content, { agent });
+    session.send(content, { agent, followUp: manner?.followUp });
   } catch (error) {
     say(error.detail || error.message);
     return false;
   }
   conversation.followEnd();
   return true;
+}
+
+/** Says something as a person. To everyone, while one has the baton, it answers what waits. */
+function speak(content, { audience }) {
+  const { state } = session;
+  const answers = state.baton && !audience ? state.queue : [];
+  session.say(content, { audience, answers }).catch((error) => {
+    say(error.detail || error.message);
+    composer.fill(content);
+  });
+  conversation.followEnd();
+  return true;
+}
+
+/** Changes what an input says that waits. */
+async function edit(input) {
+  const text = textOf(input);
+  const next = await textDialog({ title: 'Edit this message', label: 'Message', value: text, action: 'Save', rows: 4 });
+  if (next && next !== text) await report(session.edit(input.id, next));
 }
 
 async function stop() {
@@ -114,12 +158,17 @@ async function report(promise) {
   }
 }
 
+/** Tells screen readers. */
+function tell(text) {
+  $('announcer').textContent = text;
+}
+
 let sayTimer = null;
 
 function say(text) {
   $('notice').textContent = text;
   $('notice').hidden = false;
-  $('announcer').textContent = text;
+  tell(text);
   clearTimeout(sayTimer);
   sayTimer = setTimeout(drawNotice, 6000);
 }
@@ -135,11 +184,13 @@ function drawSession() {
   document.title = first || state.session?.title ? `${title} · Throughline` : 'Throughline';
   const isEmpty = !state.inputs.length && !state.messages.length && !pending.length;
   $('start').hidden = !(isEmpty && (!session || session.status.name === 'live'));
-  composer.setActive(stopTargets(state).length > 0);
+  composer.setActive(mayAct && stopTargets(state).length > 0);
   $('stop').disabled = isStopping;
   $('stop').lastChild.textContent = isStopping ? 'Stopping…' : 'Stop';
   const isOver = ['erased', 'refused'].includes(session?.status.name) || state.session?.state === 'closed';
-  composer.setEnabled(!isOver, isOver ? 'Nothing more can be written here' : undefined);
+  composer.setEnabled(!isOver && mayAct, isOver ? 'Nothing more can be written here' : mayAct ? undefined : 'You only watch here');
+  composer.setManners(mannersOf(state, me));
+  control.show(session);
   if (!sayTimer || $('notice').hidden) drawNotice();
 }
 
@@ -161,32 +212,6 @@ function drawStart() {
     h('p', {}, 'This conversation lives on your server. Close the tab, change the device, lose the network: it goes on, and you come back to it.'),
     h('div', { class: 'chips' }, SUGGESTIONS.map((text) => h('button', { type: 'button', class: 'chip', onclick: () => { send(text); composer.focus(); } }, text))),
   );
-}
-
-// The list as a drawer, on a narrow window
-
-const narrow = matchMedia('(max-width: 820px)');
-
-function openSidebar() {
-  document.body.classList.add('sidebar-open');
-  $('open-sidebar').setAttribute('aria-expanded', 'true');
-  fitSidebar();
-  $('close-sidebar').focus();
-}
-
-function closeSidebar() {
-  if (!document.body.classList.contains('sidebar-open')) return;
-  document.body.classList.remove('sidebar-open');
-  $('open-sidebar').setAttribute('aria-expanded', 'false');
-  fitSidebar();
-  $('open-sidebar').focus();
-}
-
-function fitSidebar() {
-  const isOpen = document.body.classList.contains('sidebar-open');
-  $('sidebar').inert = narrow.matches && !isOpen;
-  $('main').inert = narrow.matches && isOpen;
-  $('scrim').hidden = !(narrow.matches && isOpen);
 }
 
 // Keys
@@ -216,16 +241,7 @@ function begin() {
   drawStart();
   showStatus(client, { pill: $('status'), text: $('status-text'), announcer: $('announcer') });
 
-  $('new-chat').addEventListener('click', () => { go(null); closeSidebar(); composer.focus(); });
-  $('open-sidebar').addEventListener('click', openSidebar);
-  $('close-sidebar').addEventListener('click', closeSidebar);
-  $('scrim').addEventListener('click', closeSidebar);
-  $('sidebar').addEventListener('keydown', (event) => {
-    if (event.key !== 'Escape' || !narrow.matches) return;
-    event.preventDefault();
-    closeSidebar();
-  });
-  narrow.addEventListener('change', fitSidebar);
+  $('new-chat').addEventListener('click', () => { go(null); drawer.close(); composer.focus(); });
   window.addEventListener('popstate', () => go(new URLSearchParams(location.search).get('session'), { push: false }));
   document.addEventListener('visibilitychange', () => { if (!document.hidden) list.load(); });
   setInterval(() => { if (!document.hidden) list.load(); }, 10_000);
@@ -235,7 +251,6 @@ function begin() {
     if (state.name === 'refused' && state.code === 'key_invalid') askForKey();
   });
 
-  fitSidebar();
   go(address.get('session'), { push: false });
 }
 

@@ -13,12 +13,14 @@ const SPEAK = [
   { value: 'operators', label: 'Whisper to operators', says: true, audience: 'operators' },
 ];
 
+const NOTHING = [];
 const OFFER = [ASK, ...SPEAK];
 
 /** What somebody may choose between now; the first is meant when nothing is chosen. Fewer than two: there is nothing to choose. */
 export function mannersOf(state, { role }) {
+  if (role === 'observer' || !state.session) return NOTHING;
   if (role === 'operator') return state.baton ? SPEAK : OFFER;
-  return activeRuns(state).length && !state.baton ? followUps(state.session?.policies?.followUp) : [];
+  return activeRuns(state).length && !state.baton ? followUps(state.session.policies?.followUp) : NOTHING;
 }
 
 const known = new Map();
