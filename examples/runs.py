@@ -1,6 +1,6 @@
 """An agent's side of a session over HTTP, with the standard library only: take work, start runs, write, end.
 
-A `Run` belongs to one thread. Another, its own, keeps the lease while nothing is written and hears what people want of the run.
+A thread of the run's own keeps its lease while nothing is written, and hears what people want of it.
 Every write has a number, so that it can be sent again after any failure and is stored once.
 """
 import http.client
@@ -48,7 +48,7 @@ class Server:
             headers["Authorization"] = f"Bearer {self.key}"
         if body is not None:
             headers["Content-Type"] = "application/json"
-            body = json.dumps(body)
+            body = json.dumps(body, ensure_ascii=False).encode()
         until = time.monotonic() + PATIENCE_SECONDS
         for attempt in range(1_000_000):
             try:
@@ -99,7 +99,8 @@ class Run:
         self.server, self.session, self.input = server, session, input
         self.id, self.token = answer["run"]["id"], answer["lease"]["token"]
         self.path = f"/v1/sessions/{session}/runs/{self.id}"
-        self.number, self.stopped, self.over = 0, None, threading.Event()
+        self.number, self.lock, self.stopped, self.over = 0, threading.Lock(), None, threading.Event()
+        self.commands, self.taken = answer.get("commands", []), set()
         threading.Thread(target=self.keep, args=(server.another(),), daemon=True).start()
 
     @property
@@ -108,16 +109,41 @@ class Run:
         return "\n".join(part.get("text", "") for part in self.input["parts"])
 
     def write(self, *events):
-        """Stores events, all or none."""
-        self.number += 1
-        return self.send(self.server, "events", list(events), {"Write-Seq": str(self.number)})
+        """Stores events, all or none. The number of a write that was refused is not used up."""
+        with self.lock:
+            answer = self.send(self.server, "events", list(events), {"Write-Seq": str(self.number + 1)})
+            self.number += 1
+            return answer
+
+    def progress(self, fraction, text):
+        """Says how far it is, for everybody to see beside its name."""
+        self.write({"type": "run.updated", "run": {"progress": {"fraction": round(fraction, 2), "text": text}}})
+
+    def take(self, verb):
+        """The commands of one kind that people gave and that were not taken before, oldest first."""
+        found = [command for command in self.commands if command["verb"] == verb and command["id"] not in self.taken]
+        self.taken.update(command["id"] for command in found)
+        return found
+
+    def ask(self, request):
+        """Asks people, and waits for the answer; nothing when nobody gave one. Several threads may ask at once."""
+        self.write({"type": "request.opened", "request": request})
+        server = self.server.another()
+        while True:
+            if self.stopped:
+                raise Stopped(self.stopped)
+            path = f"/v1/sessions/{self.session}/requests/{request['id']}?wait=20"
+            held = server.call("GET", path, wait=20)["request"]
+            if held["state"] != "open":
+                return held.get("answer")
 
     def message(self, kind="text", **more):
-        """Begins a message with one part. `more`: fields of the part."""
+        """Begins a message, with its first part unless `kind` is None. `more`: fields of the part."""
         return Message(self, kind, more)
 
     def end(self, reason="completed", **more):
-        self.send(self.server, "end", {"reason": reason, **more})
+        with self.lock:
+            self.send(self.server, "end", {"reason": reason, **more})
         self.over.set()
 
     def send(self, server, leaf, body, headers=None):
@@ -133,6 +159,8 @@ class Run:
             raise
 
     def heard(self, answer):
+        """Every answer of the server says which commands wait for this run."""
+        self.commands = answer.get("commands", [])
         return answer
 
     def keep(self, server):
@@ -147,14 +175,14 @@ class Run:
         return self
 
     def __exit__(self, kind, error, trace):
-        self.over.set()
-        if isinstance(error, Stopped):
-            return True
         try:
-            self.end(*(["failed"] if error else []), **({"error": {"code": "agent_failed", "message": str(error)[:500]}} if error else {}))
+            if not self.over.is_set():
+                self.end(**({"reason": "failed", "error": {"code": "agent_failed", "message": str(error)[:500]}} if error else {}))
         except Stopped:
             return error is None
-        return False
+        finally:
+            self.over.set()
+        return isinstance(error, Stopped)
 
 
 class Message:
@@ -163,14 +191,20 @@ class Message:
     def __init__(self, run, kind, fields):
         self.run, self.id, self.part, self.length = run, mint("m"), None, 0
         self.waiting = [{"type": "message.started", "message": {"id": self.id, "role": "assistant"}}]
-        self.begin(kind, **fields)
+        if kind:
+            self.begin(kind, **fields)
 
     def begin(self, kind, **fields):
         """Begins the next part; it is written with its first text."""
-        if self.part:
-            self.waiting.append({"type": "part.ended", "part": {"id": self.part, "status": "complete"}})
+        self.close()
         self.part, self.length = mint("p"), 0
         self.waiting.append({"type": "part.started", "part": {"id": self.part, "message": self.id, "kind": kind, **fields}})
+
+    def close(self):
+        """Ends the part, if one is open."""
+        if self.part:
+            self.run.write(*self.waiting, {"type": "part.ended", "part": {"id": self.part, "status": "complete"}})
+            self.waiting, self.part = [], None
 
     def say(self, text):
         """Appends to the part."""

@@ -44,7 +44,7 @@ def main():
     server = Server("orchestrator")
     print(f"orchestrator: taking work from {server.url}", flush=True)
     while True:
-        if run := server.take(wait=30):
+        if run := server.take(wait=30, accepts=[]):
             print(f"orchestrator: answering {run.input['id']} in {run.session}", flush=True)
             answer(server, run)
 

@@ -11,16 +11,19 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import model  # noqa: E402
 from runs import Refused, Server  # noqa: E402
 
+EXPECTED_PIECES = 60
 OTHERWISE = ("Seen from this side, there is more to “{question}” than meets the eye. First, somebody has to look closely. Second, what they "
              "find has to be weighed. Third, it has to be said in words that all understand. Set MODEL_URL, and a model says what it really is.")
 
 
 def work(session, parent, name, view, question):
-    run = Server(name).start(session, parent=parent, label=view)
+    run = Server(name).start(session, parent=parent, label=view, accepts=[])
     with run:
         message = run.message()
         instructions = f"You look at one side of a question only: {view}. Two sentences."
-        for piece in model.stream(instructions, question, OTHERWISE.format(question=question)):
+        for number, piece in enumerate(model.stream(instructions, question, OTHERWISE.format(question=question))):
+            if number % 10 == 0:
+                run.progress(min(number / EXPECTED_PIECES, 0.95), f"{number} words")
             message.say(piece)
         message.end()
 

@@ -1,6 +1,7 @@
 r"""An OpenAI-compatible upstream that plays recordings, with the faults of real ones, and sees when its client leaves.
 
-The model's name chooses the recording: `{"model": "chat"}` plays `recordings/chat.jsonl`. A recording's lines are
+The model's name chooses the recording: `{"model": "chat"}` plays `recordings/chat.jsonl`; `upstream.next = ["first", "second"]` names
+those of the next calls instead. A recording's lines are
 
     {"status": 200, "type": "text/event-stream"}     the head, first; `delay` holds it back
     {"delay": 0.03, "data": "data: {...}\n\n"}       a piece of the body, and the seconds before it
@@ -58,7 +59,7 @@ class ClientLeft(Exception):
 
 class Upstream:
     def __init__(self):
-        self.calls, self.speed, self.chop, self.gates = [], 1.0, None, {}
+        self.calls, self.next, self.speed, self.chop, self.gates = [], [], 1.0, None, {}
         self.arrived = threading.Condition()
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
         self.server.daemon_threads = True
@@ -126,7 +127,7 @@ class Upstream:
         return Handler
 
     def play(self, handler, call):
-        head, *steps = load(call.body["model"])
+        head, *steps = load(self.next.pop(0) if self.next else call.body["model"])
         self.wait(handler, head.get("delay", 0))
         handler.send_response(head["status"])
         handler.send_header("Content-Type", head["type"])
