@@ -17,18 +17,26 @@ extension World {
         if server == nil { restart() }
         guard let server, oracle.violation == nil else { return oracle.fail("the server does not come up at the end") }
         disk.plan.isPaused = true
-        passTime(server, milliseconds: 6_000)
+        letters = []
+        // The wall clock is ahead of all that it has shown before: what is due in two seconds is due then.
+        clock.wallOffset += 10 * 24 * 3_600_000
+        let asked = askOnceMore(server)
+        passTime(server, milliseconds: 3_000)
+        checkLeases(server, but: asked)
+        passTime(server, milliseconds: 3_000)
+        checkLastRequests(server, asked)
         letCommandsExpire(server)
         checkRuns(server)
         answerAll(server)
         guard oracle.violation == nil else { return }
         oracle.audit(server)
+        countOutcomes()
         for session in oracle.sessions where session.isErased { oracle.checkGone(session) }
         losePowerOnceMore()
     }
 
     /// Lets everything go on that can, until nothing does.
-    private func settle(_ server: SimulatedServer) {
+    func settle(_ server: SimulatedServer) {
         for _ in 0..<10_000 {
             var isBusy = server.stepWriter()
             isBusy = server.store.stepPool() || isBusy
@@ -65,6 +73,12 @@ extension World {
             oracle.check { () throws(Violation) in
                 try oracle.catchUp(session, server)
                 guard !session.isErased else { return }
+                if let baton = session.state.baton {
+                    throw Violation("\(session.id): \(baton["by"]?["id"]?.text ?? "") says nothing and keeps the baton")
+                }
+                if let request = session.state.openRequests.first {
+                    throw Violation("\(session.id): request \(request) never ends")
+                }
                 for run in session.state.runs.all where session.state.isActive(run: run["id"]?.text ?? "") {
                     throw Violation("\(session.id): run \(run["id"]?.text ?? "") outlives its agent")
                 }
@@ -82,6 +96,7 @@ extension World {
             guard let work = takeWork(number, server) else { break }
             let session = oracle.model(work.session)
             if session.runs[work.run.value] == nil { session.runs[work.run.value] = SessionModel.RunModel() }
+            session.runs[work.run.value]!.endsAsked.insert("completed")
             let done = Box<Refusal?>(nil)
             let end = Operation.EndRun(run: work.run, token: work.token, reason: .completed)
             server.engine.perform(.endRun(end), on: work.session, by: .server) { result in

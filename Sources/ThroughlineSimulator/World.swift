@@ -17,11 +17,20 @@ final class World {
     private(set) var agents: [Agent] = []
     private(set) var clients: [Client] = []
     private(set) var readers: [Reader] = []
+    private(set) var people: [Answerer] = []
+    private(set) var operators: [Operator] = []
+    /// Operations that the network holds up.
+    var letters: [Letter] = []
+    var sentLetters = 0
+    /// The last operation that came to each session as it was sent.
+    var lastArrived: [SessionID: Int] = [:]
     /// One session with a long history, long enough for checkpoints, instead of many with a short one.
     let isNarrow: Bool
     /// The end of a fault that lasts, in simulated milliseconds.
     var faultsEnd: Int64 = 0
     private(set) var restarts = 0
+    /// The token of each run's lease, as it was given out last.
+    var tokens: [RunID: String] = [:]
 
     init(seed: UInt64, mutation: Mutation?, trace: Trace) {
         random = SeededRandom(seed: seed)
@@ -44,6 +53,8 @@ final class World {
         agents = (0..<4).map { Agent($0, self) }
         clients = (0..<3).map { Client($0, self) }
         readers = (0..<4).map { Reader($0, self) }
+        people = (0..<2).map { Answerer($0, self) }
+        operators = (0..<2).map { Operator($0, self) }
     }
 
     var now: Int64 { clock.monotonic }
@@ -58,6 +69,7 @@ final class World {
     func step() {
         clock.advance(microseconds: Int64(random.below(4_000)))
         endFaults()
+        deliverLetter()
         if let server, disk.ending == nil, server.failure.value == nil || !random.chance(10) {
             act(on: server)
         } else {
@@ -80,9 +92,11 @@ final class World {
         case 37..<45: server.stepRead()
         case 45..<52: server.runTimers()
         case 52..<53: clock.advance(microseconds: Int64(random.below(3_000_000)))
-        case 53..<74: random.pick(agents).act()
-        case 74..<86: random.pick(clients).act()
-        case 86..<97: random.pick(readers).act()
+        case 53..<73: random.pick(agents).act()
+        case 73..<83: random.pick(clients).act()
+        case 83..<86: random.pick(people).act()
+        case 86..<88: random.pick(operators).act()
+        case 88..<97: random.pick(readers).act()
         default: causeFault()
         }
     }
@@ -158,6 +172,16 @@ final class World {
     ) -> Call? {
         guard let server, disk.ending == nil else { return nil }
         let call = Call(sentAt: now, server: server.number)
+        dispatch(call, body, seen: seen, then: then)
+        return call
+    }
+
+    /// What was sent arrives, if there is a server.
+    func dispatch<Answer: Sendable>(
+        _ call: Call, _ body: (SimulatedServer, @escaping @Sendable (Answer) -> Void) -> Void,
+        seen: @escaping (Answer, SimulatedServer) -> Void, then: @escaping (Answer) -> Void
+    ) {
+        guard let server, disk.ending == nil else { return }
         let isLost = random.chance(12)
         let handOver = Box<(Answer) -> Void>({ [unowned self] answer in
             if server.number == disk.generation { seen(answer, server) }
@@ -172,7 +196,6 @@ final class World {
             guard world.value.disk.ending == nil, number == world.value.disk.generation else { return }
             world.value.arrived.value.append { handOver.value(answer) }
         }
-        return call
     }
 
     /// Whether an answer is not to be expected any more.

@@ -15,6 +15,8 @@ final class Agent {
     private var number = 0
     private var pausedUntil: Int64 = 0
     private var server = 0
+    /// Until then it does not try to write: an operator has the baton.
+    private var heldUntil: Int64 = 0
 
     init(_ index: Int, _ world: World) {
         self.index = index
@@ -23,7 +25,10 @@ final class Agent {
     }
 
     private var participant: Participant { .agent(name) }
-    private var leaseMilliseconds: Int64 { 1_500 }
+    private var leaseMilliseconds: Int64 { Self.leaseMilliseconds }
+    static let leaseMilliseconds: Int64 = 1_500
+    /// It was frozen past its lease, and nobody has told it yet.
+    private var wasFrozen = false
 
     func act() {
         guard world.now >= pausedUntil else { return }
@@ -33,23 +38,32 @@ final class Agent {
         guard calls.count < 3, let job else { return }
         switch world.random.below(40) {
         case 0: pause(job)
-        case 1: leave()
+        case 1: crash()
         case 2, 3: beat(job)
         // One that is paused does not wait for ever.
         case 4 where job.lastBeforePause != nil: leave()
+        case 5...6 where job.isWaitingForAnswer: self.job?.waitNoMore()
+        case _ where job.isWaitingForAnswer || world.now < heldUntil: beat(job)
         default:
             if job.hasMore { return write(job.sent + 1) }
             job.lastBeforePause == nil ? end(job) : beat(job)
         }
     }
 
+    private func crash() {
+        world.counts.add(.agentCrashed)
+        leave()
+    }
+
     private func pause(_ job: Job) {
         world.counts.add(.agentPaused)
+        wasFrozen = true
         pausedUntil = world.now + job.lease + Int64(world.random.below(1_000))
     }
 
     /// The agent is gone, and says so to nobody.
     private func leave() {
+        wasFrozen = false
         job = nil
         work = nil
         calls = []
@@ -59,7 +73,7 @@ final class Agent {
         world.counts.add(.retry)
         if server != world.disk.generation { world.counts.add(.agentResumed) }
         calls = []
-        if let acknowledged = job?.acknowledged { job?.sent = acknowledged }
+        if let job { self.job?.sent = min(job.acknowledged, job.writes.count) }
     }
 
     // MARK: Work
@@ -130,6 +144,8 @@ final class Agent {
     }
 
     private func hold(_ session: SessionModel, _ run: RunID, _ token: String) {
+        wasFrozen = false
+        world.tokens[run] = token
         job = Job(
             session: session, run: run, token: token, lease: leaseMilliseconds, pieces: world.isNarrow ? 24 : 3,
             &world.random)
@@ -161,6 +177,11 @@ final class Agent {
     private func hear(_ answer: Answer) {
         guard let body = try? JSONDocument.parse(answer.body) else { return }
         job?.hear(body["commands"])
+        guard let job else { return }
+        for request in body["requests"]?.elements ?? [] {
+            self.job?.hear(ofRequest: request["id"]?.string ?? "")
+            world.oracle.checkShown(Plain(request), job.session, world.server)
+        }
     }
 
     private func beat(_ job: Job) {
@@ -171,8 +192,9 @@ final class Agent {
     }
 
     private func end(_ job: Job) {
-        guard job.acknowledged == job.writes.count else { return }
+        guard job.acknowledged >= job.writes.count else { return }
         let end = Operation.EndRun(run: job.run, token: job.token, reason: job.end)
+        job.session.runs[job.run.value]!.endsAsked.insert(job.end.rawValue)
         send(.endRun(end), job) { _ in
             job.session.runs[job.run.value]!.end = job.end.rawValue
         } then: { [unowned self] _ in
@@ -185,11 +207,15 @@ final class Agent {
         then: @escaping (Answer) -> Void
     ) {
         server = world.disk.generation
+        let sentAt = world.now
         let call = perform(operation, job.session, run: job.run) { [unowned self] answer, server in
             world.oracle.check { () throws(Violation) in
                 if job.session.isErasureAcknowledged { throw Violation("\(job.session.id) is erased and takes writes") }
                 try see(answer)
                 try world.oracle.checkAcknowledged(job.session, server)
+                if !server.isClosed, job.session.state.isActive(run: job.run.value) {
+                    job.session.runs[job.run.value]!.contact = sentAt
+                }
             }
         } then: { [unowned self] result in
             guard self.job?.run == job.run else { return }
@@ -204,6 +230,14 @@ final class Agent {
     private func refused(_ refusal: Refusal) {
         switch refusal.code {
         case .storageFull, .storageFailed, .stopping, .writeGap: sendAgain()
+        case .batonHeld:
+            world.counts.add(.batonHeld)
+            heldUntil = world.now + 300
+            sendAgain()
+        case .messageEnded, .partEnded, .idTaken: job?.giveUp()
+        case .runEnded, .runCancelled, .runFenced:
+            if wasFrozen { world.counts.add(.frozenFenced) }
+            leave()
         default: leave()
         }
     }
@@ -212,12 +246,12 @@ final class Agent {
         _ operation: Operation, _ session: SessionModel, run: RunID? = nil,
         seen: @escaping (Answer, SimulatedServer) -> Void, then: @escaping (Result<Answer, Refusal>) -> Void
     ) -> Call? {
-        world.call { server, done in
-            server.engine.perform(operation, on: session.id, by: participant, then: done)
-        } seen: { [unowned self] (result: Result<Answer, Refusal>, server) in
+        world.perform(operation, on: session, by: participant) { [unowned self] result, server in
             switch result {
             case .success(let answer): seen(answer, server)
-            case .failure(let refusal): world.oracle.check(refusal, of: session, run: run?.value, server)
+            case .failure(let refusal):
+                if world.mutation == .fencedWrite { world.letThrough(operation, session, refusal, server) }
+                world.oracle.check(refusal, of: session, run: run?.value, server)
             }
         } then: { result in
             then(result)

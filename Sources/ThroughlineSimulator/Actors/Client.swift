@@ -10,6 +10,8 @@ final class Client {
     private var call: Call?
     private var number = 0
     private let name: String
+    /// An input that was cancelled before it is sent goes to this session.
+    private var announced: SessionModel?
 
     init(_ index: Int, _ world: World) {
         name = "u\(index)"
@@ -20,6 +22,7 @@ final class Client {
     func act() {
         if let call, !call.isAnswered {
             guard world.isOverdue(call) else { return }
+            guard !world.random.chance(12) else { return leave() }
             world.counts.add(.retry)
             return send(again: true)
         }
@@ -32,21 +35,26 @@ final class Client {
         choose(session)
     }
 
+    /// Gone before the answer: nobody will ask again.
+    private func leave() {
+        world.counts.add(.clientCrashed)
+        request = nil
+        call = nil
+    }
+
     private func wantsAnother(_ session: SessionModel) -> Bool {
         if world.isNarrow { return session.isErased || session.isCloseAsked }
-        return world.random.chance(world.oracle.sessions.count < 3 ? 3 : 40)
+        return world.random.chance(world.oracle.sessions.count < 3 ? 3 : session.isErased ? 4 : 40)
     }
 
     private func choose(_ session: SessionModel) {
         number += 1
+        if let announced {
+            self.announced = nil
+            return ask(announced)
+        }
         switch world.random.below(24) {
-        case 0..<11:
-            let id = "\(name)-i\(number)"
-            session.askedInputs.append(id)
-            let agent = world.random.chance(3) ? AgentName("a\(world.random.below(2))") : nil
-            let policy = world.random.chance(3) ? world.random.pick(FollowUp.allCases) : nil
-            begin(
-                .addInput(.init(id: InputID(id)!, parts: [text(session)], agent: agent, followUp: policy)), session)
+        case 0..<11: ask(session)
         case 11, 12: if let id = someInput(session) { begin(.withdrawInput(id: id), session) }
         case 13: change(session)
         case 14, 15, 16:
@@ -61,8 +69,16 @@ final class Client {
                 session.isCloseAsked = true
                 begin(.update(SessionPatch(closes: true)), session)
             }
-        default: if world.random.chance(3) { erase(session) }
+        default: if !world.isNarrow || world.random.chance(3) { erase(session) }
         }
+    }
+
+    private func ask(_ session: SessionModel) {
+        let id = "\(name)-i\(number)"
+        session.askedInputs.append(id)
+        let agent = world.random.chance(3) ? AgentName("a\(world.random.below(2))") : nil
+        let policy = world.random.chance(3) ? world.random.pick(FollowUp.allCases) : nil
+        begin(.addInput(.init(id: InputID(id)!, parts: [text(session)], agent: agent, followUp: policy)), session)
     }
 
     /// Edits an input, or moves it in the queue.
@@ -97,6 +113,10 @@ final class Client {
         let runs = session.runs.keys.sorted()
         switch world.random.below(5) {
         case 0 where !runs.isEmpty: return .run(RunID(world.random.pick(runs))!)
+        case 1 where world.random.chance(3):
+            // A stop that is quicker than what it stops.
+            announced = session
+            return .input(InputID("\(name)-i\(number + 1)")!)
         case 1: return someInput(session).map { .input($0) } ?? .all
         case 2: return .mine
         case 3: return .agent(AgentName("a0")!)
@@ -117,9 +137,8 @@ final class Client {
             operation = .addInput(input)
         }
         let sent = operation
-        call = world.call { server, done in
-            server.engine.perform(sent, on: session.id, by: participant, then: done)
-        } seen: { [unowned self] (result: Result<Answer, Refusal>, server) in
+        if case .command(let id?, _) = sent { session.askedCommands.insert(id.value) }
+        call = world.perform(sent, on: session, by: participant) { [unowned self] result, server in
             see(result, of: sent, session, server)
         } then: { _ in
         }

@@ -13,8 +13,12 @@ struct Job {
     /// All up to this number were sent.
     var sent = 0
     var end = Run.State.completed
+    /// The requests whose ends it waits for.
+    var awaited: Set<String> = []
     /// After this write nothing more is sent: the run is paused.
-    private(set) var lastBeforePause: Int?
+    var lastBeforePause: Int?
+    /// It writes no more, and ends its run as failed.
+    var hasGivenUp = false
     /// The commands that it has heard of, and those of them that go with the next write.
     private var heard: Set<CommandID> = []
     private var toCarryOut: [CommandID] = []
@@ -47,6 +51,7 @@ struct Job {
                     offset += text.count
                 }
                 writes.append(events)
+                if random.chance(4) { ask("\(number).\(index)", &random) }
             }
             writes.append([.partEnded(id: part), .messageEnded(id: message)])
         }
@@ -70,6 +75,7 @@ struct Job {
 
     /// Hears of what it has to carry out. What pauses and what ends a pause is a write of its own.
     mutating func hear(_ commands: JSONValue?) {
+        guard !hasGivenUp else { return }
         for command in commands?.elements ?? [] {
             guard let id: CommandID = command.id("id"), heard.insert(id).inserted else { continue }
             switch command["verb"]?.string {

@@ -16,9 +16,10 @@ final class Reader {
     private var call: Call?
     /// Comes by seldom: what it wants has left memory by then.
     private let isSlow: Bool
+    private var seesAll: Bool { participant.role == .operator }
 
     init(_ index: Int, _ world: World) {
-        participant = Participant(id: "r\(index)", role: .observer)
+        participant = Participant(id: "r\(index)", role: index == 1 ? .operator : .observer)
         isSlow = index == 3
         self.world = world
     }
@@ -42,6 +43,10 @@ final class Reader {
     }
 
     private func drop() {
+        if world.mutation == .stopAtDisconnect, let session, state == .attached {
+            let order = CommandOrder(verb: .cancel, target: .all)
+            world.server?.engine.perform(.command(id: nil, order), on: session.id, by: .server) { _ in }
+        }
         if let subscription, let server = world.server { server.engine.detach(subscription) }
         serverWentAway()
         if world.random.chance(4) {
@@ -69,7 +74,7 @@ final class Reader {
             switch result {
             case .success(let attachment):
                 if let snapshot = attachment.snapshot {
-                    world.oracle.check(snapshot: snapshot, of: session, server)
+                    world.oracle.check(snapshot: snapshot, of: session, server, seesAll: seesAll)
                 }
             case .failure(let refusal): check(refusal, start, session, server)
             }
@@ -133,10 +138,10 @@ final class Reader {
     private func take(_ slice: EventSlice, _ session: SessionModel, _ server: SimulatedServer) {
         guard let position else { return }
         world.disk.trace.note("slice", Int(slice.last.rawValue), slice.deliveries.count)
-        world.oracle.check(slice.deliveries, after: position, of: session, server)
+        world.oracle.check(slice.deliveries, after: position, of: session, server, seesAll: seesAll)
         self.position = max(position, slice.last)
         if world.mutation == .doubledDelivery, world.random.chance(4) {
-            world.oracle.check(slice.deliveries, after: slice.last, of: session, server)
+            world.oracle.check(slice.deliveries, after: slice.last, of: session, server, seesAll: seesAll)
         }
     }
 }

@@ -13,7 +13,7 @@ final class Oracle {
     init(_ disk: SimulatedDisk) { self.disk = disk }
 
     func makeSession() -> SessionModel {
-        let model = SessionModel(sessions.count + 1)
+        let model = SessionModel(sessions.count + 1, disk.clock)
         sessions.append(model)
         byID[model.id] = model
         return model
@@ -120,7 +120,13 @@ final class Oracle {
                 // Only where somebody ordered something.
                 try catchUp(session, server)
                 let orders = session.state.commands.all.filter { $0["verb"]?.text != "cancel" }
-                if !session.isErased, orders.isEmpty { throw wrong }
+                if !session.isErased, orders.isEmpty, !session.isBatonAsked { throw wrong }
+            case .idTaken:
+                // Only where an agent asks again and the request has its end.
+                try catchUp(session, server)
+                let requests = session.state.requests
+                if !session.isErased, requests.order.count == session.state.openRequests.count { throw wrong }
+            case .batonHeld, .batonNotHeld: guard session.isBatonAsked else { throw wrong }
             case .runNotFound: if let run, session.state.stateOf(run: run) != nil { throw wrong }
             default: throw wrong
             }
@@ -128,7 +134,9 @@ final class Oracle {
     }
 
     /// A snapshot is the state that its event leaves.
-    func check(snapshot bytes: [UInt8], of session: SessionModel, _ server: SimulatedServer) {
+    func check(
+        snapshot bytes: [UInt8], of session: SessionModel, _ server: SimulatedServer, seesAll: Bool = false
+    ) {
         guard !server.isClosed else { return }
         check { () throws(Violation) in
             guard let value = try? JSONDocument.parse(bytes) else {
@@ -144,7 +152,7 @@ final class Oracle {
             }
             shown["session"]?["updated"] = nil
             shown["reads"] = nil
-            let expected = try session.state(at: sequence).snapshot
+            let expected = try session.state(at: sequence).snapshot(withWhispers: seesAll)
             guard shown == expected else {
                 let parts = expected.names.filter { shown[$0] != expected[$0] }
                 let difference = parts.map {
@@ -157,7 +165,8 @@ final class Oracle {
 
     /// A step of a reader: what follows its position, without a gap, and the same for everybody.
     func check(
-        _ deliveries: [Delivery], after position: SequenceNumber, of session: SessionModel, _ server: SimulatedServer
+        _ deliveries: [Delivery], after position: SequenceNumber, of session: SessionModel, _ server: SimulatedServer,
+        seesAll: Bool = false
     ) {
         guard !server.isClosed else { return }
         check { () throws(Violation) in
@@ -174,10 +183,16 @@ final class Oracle {
                         "\(session.id): a reader at \(next - 1) of \(session.events.count) was given \(first) to \(delivery.sequence)"
                     )
                 }
+                let last = delivery.sequence.rawValue
+                let isWithheld = value["type"]?.string == "withheld"
+                for number in first...last where !seesAll && session.restrictedEvents.contains(number) != isWithheld {
+                    throw Violation("\(session.id): event \(number) is\(isWithheld ? "" : " not") withheld")
+                }
+                if seesAll, isWithheld { throw Violation("\(session.id): \(first) is withheld from an operator") }
                 if value["from"] == nil {
-                    try session.learn(delivery.sequence.rawValue, delivery.bytes)
-                } else {
-                    try check(merged: Plain(value), first, delivery.sequence.rawValue, session)
+                    try session.learn(last, delivery.bytes)
+                } else if !isWithheld {
+                    try check(merged: Plain(value), first, last, session)
                 }
                 next = delivery.sequence.rawValue + 1
             }

@@ -10,6 +10,17 @@ final class SessionModel {
         /// What is in the history.
         var stored: [String] = []
         var end: String?
+        /// The ends that its agent asked for.
+        var endsAsked: Set<String> = []
+        /// When the last call was sent that renewed its lease.
+        var contact = Int64.min
+    }
+
+    /// An answer that was told it is the one that counts.
+    struct Won: Hashable {
+        var reply: String
+        var by: String
+        var value: [UInt8]
     }
 
     let id: SessionID
@@ -33,8 +44,20 @@ final class SessionModel {
     var withdrawn: Set<String> = []
     var commands: Set<String> = []
     var runs: [String: RunModel] = [:]
+    /// Every command that anybody sent.
+    var askedCommands: Set<String> = []
+    var isBatonAsked = false
+    var batonCommands: Set<String> = []
+    /// Messages of operators, and the inputs that they answer.
+    var said: Set<String> = []
+    var answered: Set<String> = []
+    var won: [String: Won] = [:]
+    /// The numbers of events that are not for users and observers.
+    private(set) var restrictedEvents: Set<UInt64> = []
+    let clock: SimulatedClock
 
-    init(_ number: Int) {
+    init(_ number: Int, _ clock: SimulatedClock) {
+        self.clock = clock
         id = SessionID("s\(number)")!
         marker = "<mark-\(number)-of-session>"
     }
@@ -61,6 +84,8 @@ final class SessionModel {
     private func take(_ event: Plain) throws(Violation) {
         do {
             if let (run, what) = try state.apply(event) { try check(run, what) }
+            if event["type"]?.text == "run.ended" { try checkCause(of: event) }
+            if state.isRestricted(event) { restrictedEvents.insert(UInt64(state.seq)) }
         } catch { throw Violation("\(id): \(error)") }
         if event["type"]?.text == "input.added", let input = event["input"] {
             let text = input["parts"]?.elements.first?["text"]?.text ?? ""
@@ -96,6 +121,7 @@ final class SessionModel {
         for input in withdrawn.sorted() where state.inputs.byID[input]?["state"]?.text != "withdrawn" {
             throw missing("the withdrawal of input \(input)")
         }
+        try checkControl()
         for command in commands.sorted() where state.commands.byID[command] == nil {
             throw missing("command \(command)")
         }
@@ -106,6 +132,8 @@ final class SessionModel {
                 length += run.sent[count].count
                 count += 1
             }
+            // One that only answers a command leaves nothing that could be compared.
+            while count < run.sent.count, run.sent[count].isEmpty { count += 1 }
             guard length == run.stored.count else {
                 throw Violation("\(self.id): write \(count) of run \(id) is there in part")
             }
@@ -116,7 +144,7 @@ final class SessionModel {
         }
     }
 
-    private func missing(_ what: String) -> Violation {
+    func missing(_ what: String) -> Violation {
         Violation("\(id): acknowledged, and not there: \(what); events: \(events.count)")
     }
 }

@@ -17,7 +17,13 @@ struct SessionReducer {
     var messages = Items()
     var commands = Items()
     var requests = Items()
+    /// Those without an end, in order.
+    private(set) var openRequests: [String] = []
     var baton: Plain?
+    private(set) var batonCommands: Set<String> = []
+    private(set) var batonTimeouts = 0
+    /// The messages that are not for everyone.
+    private var restricted: Set<String> = []
     /// The queued inputs in the order in which they are handed out.
     var queue: [String] = []
     /// The parts of each message in order, and which message a part is in.
@@ -54,25 +60,27 @@ struct SessionReducer {
         case "command.requested": try add(to: \.commands, event, "command", state: "requested")
         case "command.accepted", "command.rejected", "command.deferred", "command.applied", "command.expired":
             try changeCommand(event)
-        case "input.answered":
-            queue.removeAll { $0 == event["input"]?["id"]?.text }
-            try change(\.inputs, event["input"]?["id"]) { $0["state"] = .string("answered") }
-        case "baton.taken":
-            var taken = Plain.object([:])
-            for name in ["by", "seq", "at"] { taken[name] = event[name] }
-            taken["limit"] = event["baton"]?["limit"]
-            baton = taken
-        case "baton.returned": baton = nil
-        case "request.opened": try openRequest(event)
+        case "input.answered": try answerInput(event)
+        case "baton.taken": try takeBaton(event)
+        case "baton.returned": try returnBaton(event)
+        case "request.opened": return try openRequest(event)
         case "request.resolved", "request.expired", "request.withdrawn": try settleRequest(event)
         case let type: throw Violation("event \(seq) is of the unknown type \(type)")
         }
         return nil
     }
 
-    /// What `GET /v1/sessions/{id}` has to show.
-    var snapshot: Plain {
-        let shown = messages.all.map { message in
+    /// Whether users and observers may not see an event that was just applied.
+    func isRestricted(_ event: Plain) -> Bool {
+        guard !restricted.isEmpty else { return false }
+        if let part = event["part"]?["id"]?.text { return restricted.contains(messageOf[part] ?? "") }
+        return restricted.contains(event["message"]?["id"]?.text ?? "")
+    }
+
+    /// What `GET /v1/sessions/{id}` has to show; users and observers do not see what is whispered.
+    func snapshot(withWhispers: Bool) -> Plain {
+        let visible = messages.all.filter { withWhispers || !restricted.contains($0["id"]?.text ?? "") }
+        let shown = visible.map { message in
             var message = message
             let id = message["id"]?.text ?? ""
             message["parts"] = .array(
@@ -150,6 +158,32 @@ struct SessionReducer {
         }
     }
 
+    private mutating func answerInput(_ event: Plain) throws(Violation) {
+        guard let id = event["input"]?["id"]?.text, queue.contains(id) else {
+            throw Violation("event \(seq) answers an input that is not queued")
+        }
+        queue.removeAll { $0 == id }
+        try change(\.inputs, event["input"]?["id"]) { $0["state"] = .string("answered") }
+    }
+
+    private mutating func takeBaton(_ event: Plain) throws(Violation) {
+        if let holder = baton?["by"]?["id"], holder != event["by"]?["id"] {
+            throw Violation("event \(seq) takes the baton from \(holder.text)")
+        }
+        var taken = Plain.object([:])
+        for name in ["by", "seq", "at"] { taken[name] = event[name] }
+        taken["limit"] = event["baton"]?["limit"]
+        baton = taken
+        if let command = event["baton"]?["command"] { batonCommands.insert(command.text) }
+    }
+
+    private mutating func returnBaton(_ event: Plain) throws(Violation) {
+        guard baton != nil else { throw Violation("event \(seq) returns the baton, which nobody has") }
+        baton = nil
+        if let command = event["baton"]?["command"] { batonCommands.insert(command.text) }
+        if event["baton"]?["reason"]?.text == "timed_out" { batonTimeouts += 1 }
+    }
+
     private mutating func enqueue(_ id: String, before other: Plain?) {
         let place = other.flatMap { other in queue.firstIndex(of: other.text) }
         queue.insert(id, at: place ?? queue.count)
@@ -173,6 +207,7 @@ struct SessionReducer {
     }
 
     private mutating func startRun(_ event: Plain) throws(Violation) {
+        guard baton == nil else { throw Violation("event \(seq) starts a run while an operator answers") }
         try add(to: \.runs, event, "run", state: "active")
         guard let run = event["run"], let id = run["id"] else { return }
         try change(\.runs, id) { $0["lease"] = nil }
@@ -219,8 +254,10 @@ struct SessionReducer {
         try add(to: \.messages, event, "message", state: nil)
         let id = event["message"]?["id"]?.text ?? ""
         messages.byID[id]?["status"] = .string("streaming")
+        if event["message"]?["audience"] != nil { restricted.insert(id) }
         guard let run = event["message"]?["run"]?.text else { return nil }
         try requireActive(run)
+        try requireNoBaton()
         return (run, "message \(id)")
     }
 
@@ -302,24 +339,40 @@ struct SessionReducer {
         }
     }
 
-    private mutating func openRequest(_ event: Plain) throws(Violation) {
+    private mutating func openRequest(_ event: Plain) throws(Violation) -> (run: String, what: String)? {
         let id = event["request"]?["id"]?.text ?? ""
-        guard let known = requests.byID[id] else {
-            return try add(to: \.requests, event, "request", state: "open")
+        let run = event["request"]?["run"]?.text ?? ""
+        try requireActive(run)
+        try requireNoBaton()
+        if let known = requests.byID[id] {
+            guard known["state"]?.text == "open" else {
+                throw Violation("event \(seq) opens request \(id) after its end")
+            }
+            try change(\.requests, event["request"]?["id"]) {
+                $0 = event["request"] ?? .object([:])
+                for name in ["seq", "at", "by", "state"] { $0[name] = known[name] }
+            }
+        } else {
+            try add(to: \.requests, event, "request", state: "open")
+            openRequests.append(id)
         }
-        guard known["state"]?.text == "open" else { throw Violation("event \(seq) opens request \(id) after its end") }
-        try change(\.requests, event["request"]?["id"]) {
-            $0 = event["request"] ?? .object([:])
-            for name in ["seq", "at", "by", "state"] { $0[name] = known[name] }
+        guard let deadline = event["request"]?["deadline"]?.number, deadline > lastAt else {
+            throw Violation("event \(seq) opens request \(id) without a deadline")
         }
+        return (run, "request \(id)")
     }
 
+    /// A request has one end, and none before its deadline but by an answer or with its run.
     private mutating func settleRequest(_ event: Plain) throws(Violation) {
         let id = event["request"]?["id"]
-        guard requests.byID[id?.text ?? ""]?["state"]?.text == "open" else {
+        guard let request = requests.byID[id?.text ?? ""], request["state"]?.text == "open" else {
             throw Violation("event \(seq) ends request \(id?.text ?? "?") again")
         }
         let state = event["type"]?.text.split(separator: ".").last.map(String.init) ?? ""
+        if state == "expired", lastAt < request["deadline"]?.number ?? 0 {
+            throw Violation("event \(seq) ends request \(id?.text ?? "?") before its deadline")
+        }
+        openRequests.removeAll { $0 == id?.text }
         try change(\.requests, id) {
             $0["state"] = .string(state)
             if var answer = event["request"]?["answer"] {
@@ -337,7 +390,14 @@ struct SessionReducer {
     ) throws(Violation) -> (run: String, what: String)? {
         guard let run = messages.byID[message]?["run"]?.text else { return nil }
         try requireActive(run)
-        return status?.text == "complete" ? (run, what) : nil
+        guard status?.text == "complete" else { return nil }
+        try requireNoBaton()
+        return (run, what)
+    }
+
+    private func requireNoBaton() throws(Violation) {
+        guard let baton else { return }
+        throw Violation("event \(seq) is an agent's, and \(baton["by"]?["id"]?.text ?? "an operator") answers")
     }
 
     private func requireActive(_ run: String) throws(Violation) {

@@ -26,6 +26,10 @@ final class MutantStore: LogStore, @unchecked Sendable {
                 append.records[index].note = []
             }
             inner.append(append, completion: completion)
+        case .lostAtHandOn:
+            var append = append
+            for index in append.records.indices { append.records[index].payload.forgetInputsOfLaterEpoch() }
+            inner.append(append, completion: completion)
         default: inner.append(append, completion: completion)
         }
     }
@@ -64,4 +68,16 @@ final class MutantStore: LogStore, @unchecked Sendable {
     func erase(_ stream: StreamID, completion: @escaping LogCompletion) { inner.erase(stream, completion: completion) }
 
     func close() { inner.close() }
+}
+
+extension [UInt8] {
+    /// Turns the `run.started` of a run that is begun again into one without inputs.
+    fileprivate mutating func forgetInputsOfLaterEpoch() {
+        let isStart = firstRange(of: Array("\"type\":\"run.started\"".utf8)) != nil
+        guard isStart, firstRange(of: Array("\"epoch\":1,".utf8)) == nil,
+            let list = firstRange(of: Array("\"inputs\":[".utf8)),
+            let end = self[list.upperBound...].firstIndex(of: UInt8(ascii: "]"))
+        else { return }
+        removeSubrange(list.upperBound..<end)
+    }
 }

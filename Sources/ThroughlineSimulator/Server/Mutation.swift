@@ -20,6 +20,14 @@ package enum Mutation: String, CaseIterable, Sendable {
     case noBlanking = "no-blanking"
     /// A reader is given a step twice.
     case doubledDelivery = "doubled-delivery"
+    /// One whose answer to a request came too late is told that it counts.
+    case requestWonTwice = "request-won-twice"
+    /// A write of an agent whose lease is over is taken as one of the agent that has the run now.
+    case fencedWrite = "fenced-write"
+    /// A run that is handed on is begun again without its inputs.
+    case lostAtHandOn = "lost-at-hand-on"
+    /// A reader's going away stops the runs.
+    case stopAtDisconnect = "stop-at-disconnect"
 
     func skipsSynchronize(of path: String) -> Bool {
         switch self {
@@ -46,6 +54,7 @@ extension Mutation? {
         switch self {
         case .earlyAcknowledgement: MutantStore(store, .earlyAcknowledgement)
         case .lostNotes: MutantStore(store, .lostNotes)
+        case .lostAtHandOn: MutantStore(store, .lostAtHandOn)
         default: nil
         }
     }

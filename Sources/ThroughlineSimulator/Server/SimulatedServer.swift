@@ -56,6 +56,7 @@ final class SimulatedServer {
         configuration.idleMilliseconds = 3_000
         configuration.session.commandMilliseconds = 4_000
         configuration.session.awaitedInputMilliseconds = 3_000
+        configuration.session.batonMilliseconds = 2_500
         return configuration
     }
 
