@@ -55,6 +55,8 @@ extension World {
         }
         write.token = token
         write.number = nil
+        // What it had begun was ended when it lost the run: it begins something new.
+        write.events = [.messageStarted(id: MessageID("\(write.run.value)-late-\(sentLetters)")!)]
         server.engine.perform(.write(write), on: session.id, by: .server) { _ in }
     }
 }
