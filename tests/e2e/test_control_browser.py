@@ -76,6 +76,10 @@ class Teller(threading.Thread):
 class Window(Tab):
     """A tab, by what it shows of agents, questions and people."""
 
+    def each(self, testid, what):
+        """Something of every element of a kind, at one moment: the page may draw them anew at any time."""
+        return self.js(f'return [...document.querySelectorAll(\'[data-testid="{testid}"]\')].map((one) => one.{what})')
+
     def row(self, agent):
         return [row for row in self.find("run-row") if row.find_element(By.CLASS_NAME, "run-name").text == agent][0]
 
@@ -90,6 +94,10 @@ class Window(Tab):
     def whole_text(self):
         """Everything that this window shows as said by agents and operators."""
         return self.js('return [...document.querySelectorAll(\'[data-testid="message"]\')].map((one) => one.innerText).join("\\n")')
+
+    def said(self):
+        """The words of the answers that are shown."""
+        return self.js('return [...document.querySelectorAll(\'[data-role="assistant"] [data-testid="part-text"]\')].map((one) => one.textContent).join("")')
 
     def choose(self, label):
         Select(self.one("manner")).select_by_visible_text(label)
@@ -179,7 +187,7 @@ def a_stop_from_the_phone_ends_one_of_them(windows, api, tellers):
     assert phone.js("return document.documentElement.scrollWidth <= innerWidth"), "the phone's page is wider than the phone"
     phone.press("run-stop", phone.row("north"))
     for window in windows:
-        eventually(lambda window=window: [row.find_element(By.CLASS_NAME, "run-name").text for row in window.find("run-row")] == ["south"],
+        eventually(lambda window=window: window.each("run-row", "querySelector('.run-name').textContent") == ["south"],
                    what="only the other being at work")
     tellers["north"].join(10)
     assert tellers["north"].outcome == "run_cancelled"
@@ -196,12 +204,12 @@ def an_approval_has_one_winner(bob, phone, laptop, api, teller):
         throughline.client.request = (op, ...rest) => { if (op === 'answer') window.answers++; return ask(op, ...rest); };"""
     for window in (bob, phone, laptop):
         eventually(lambda window=window: window.find("request", '[data-state="open"]'), what="the question")
-        assert "May I count higher?" in window.one("request").text
+        assert "May I count higher?" in window.each("request", "textContent")[0]
     moment = time.time() * 1000 + 1500
     for window, choice in ((bob, "approve"), (phone, "refuse")):
         window.js(f"""{count} setTimeout(() => document.querySelector('[data-testid="{choice}"]').click(), {moment} - Date.now());""")
     for window in (bob, phone, laptop):
-        eventually(lambda window=window: [one.get_attribute("data-state") for one in window.find("request")] == ["resolved"],
+        eventually(lambda window=window: window.each("request", "dataset.state") == ["resolved"],
                    what="the question being over")
     assert [window.js("return window.answers") for window in (bob, phone)] == [1, 1], "they did not both answer"
     resolved = [event for event in api.events("talk") if event["type"] == "request.resolved"]
@@ -210,7 +218,7 @@ def an_approval_has_one_winner(bob, phone, laptop, api, teller):
     assert (winner["id"], value) in (("bob", True), ("ada", False))
     words = f"{winner['id']} ({winner['device']}) answered: {'Yes' if value else 'No'}"
     for window in (bob, phone, laptop):
-        assert words in window.one("request").text
+        assert words in window.each("request", "textContent")[0]
     loser = phone if winner["id"] == "bob" else bob
     eventually(lambda: words in loser.here().find_element(By.ID, "notice").text, what="the second being told who was first")
 
@@ -275,7 +283,7 @@ def everybody_holds_the_same(windows, api):
 
 
 def shown_inputs(window):
-    return [one.get_attribute("data-input-id") for one in window.find("input")]
+    return window.each("input", "dataset.inputId")
 
 
 def item(window, input):
@@ -303,8 +311,8 @@ def test_the_queue_is_edited_and_reordered_from_every_device(windows, api):
     bob.press("edit", item(bob, "three"))
     rewrite(bob, "Do three, with care.")
     for window in windows:
-        eventually(lambda window=window: "Do three, with care." in item(window, "three").text, what="the edit everywhere")
-        eventually(lambda window=window: item(window, "two").get_attribute("data-state") == "withdrawn", what="it being withdrawn")
+        eventually(lambda window=window: any("Do three, with care." in text for text in window.each("input", "textContent")), what="the edit everywhere")
+        eventually(lambda window=window: "withdrawn" in window.each("input", "dataset.state"), what="it being withdrawn")
     snapshot = api.snapshot("talk")
     assert snapshot["queue"] == ["three", "one"]
     assert take_work(api, "bot", wait=5).input["id"] == "three"
@@ -327,7 +335,7 @@ def test_an_agent_is_paused_goes_on_and_is_told_more(windows, api):
         id = eventually(lambda verb=verb: command(verb), what=f"the agent hearing of the {verb}")
         run.write({"type": "command.applied", "command": {"id": id}}).ok(200)
         for window in windows:
-            eventually(lambda window=window, state=state: window.row("bot").get_attribute("data-state") == state, what=f"it being {state}")
+            eventually(lambda window=window, state=state: window.each("run-row", "dataset.state") == [state], what=f"it being {state}")
 
     bob.choose("Tell it now")
     bob.send("And be quick.")
@@ -336,6 +344,6 @@ def test_an_agent_is_paused_goes_on_and_is_told_more(windows, api):
     run.write({"type": "command.applied", "command": {"id": id}}, run.append("p", "I am quick.")).ok(200)
     run.end().ok(200)
     for window in windows:
-        eventually(lambda window=window: [one.get_attribute("data-state") for one in window.find("input")] == ["answered", "answered"],
+        eventually(lambda window=window: window.each("input", "dataset.state") == ["answered", "answered"],
                    what="both being answered")
         assert not window.one("runs").is_displayed()
