@@ -115,6 +115,16 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .target(name: "ThroughlineModelCheck", dependencies: ["ThroughlineCore"], swiftSettings: settings),
+        .executableTarget(
+            name: "throughline-model-check",
+            dependencies: [
+                "ThroughlineModelCheck",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/Support/ModelCheck",
+            swiftSettings: settings
+        ),
         .target(
             name: "ThroughlineTestKit",
             dependencies: ["ThroughlineEngine"],
@@ -160,6 +170,7 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: settings),
+        .testTarget(name: "ModelTests", dependencies: ["ThroughlineModelCheck"], swiftSettings: settings),
         .testTarget(name: "SimulatorTests", dependencies: ["throughline-simulate"], swiftSettings: settings),
         .testTarget(
             name: "ServerTests",

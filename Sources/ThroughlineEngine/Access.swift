@@ -21,11 +21,11 @@ public enum Access {
 extension Operation {
     var verb: Access.Verb {
         switch self {
-        case .create, .update, .addInput, .updateInput, .withdrawInput: .write
+        case .create, .update, .addInput, .updateInput, .withdrawInput, .regenerate, .selectBranch: .write
         case .command: .control
         case .answer: .answer
         case .takeBaton, .returnBaton, .say: .operate
-        case .startRun, .write, .heartbeat, .spend, .endRun: .work
+        case .startRun, .write, .heartbeat, .spend, .endRun, .adopt: .work
         }
     }
 }

@@ -21,9 +21,32 @@ extension Engine {
         _ input: Operation.AddInput, on session: SessionID, by: Participant, then completion: @escaping AnswerCompletion
     ) {
         let id = input.id ?? InputID(unchecked: randomID("i-"))
+        let now = environment.now
+        add(id, on: session, then: completion) { (machine) throws(Refusal) in
+            try machine.addInput(
+                id, parts: input.parts, agent: input.agent, followUp: input.followUp, replaces: input.replaces, by: by,
+                at: now())
+        }
+    }
+
+    /// Another answer to an input is an input, too.
+    func regenerate(
+        _ input: InputID, as id: InputID?, agent: AgentName?, on session: SessionID, by: Participant,
+        then completion: @escaping AnswerCompletion
+    ) {
+        let id = id ?? InputID(unchecked: randomID("i-"))
+        let now = environment.now
+        add(id, on: session, then: completion) { (machine) throws(Refusal) in
+            try machine.regenerate(input, as: id, agent: agent, by: by, at: now())
+        }
+    }
+
+    private func add(
+        _ id: InputID, on session: SessionID, then completion: @escaping AnswerCompletion,
+        _ body: @escaping @Sendable (inout SessionMachine) throws(Refusal) -> Bool
+    ) {
         decide(on: session) { [self] (state) throws(Refusal) in
-            let isNew = try state.machine.addInput(
-                id, parts: input.parts, agent: input.agent, followUp: input.followUp, by: by, at: environment.now())
+            let isNew = try body(&state.machine)
             let added = state.machine.input(id)
             let concernsRuns = added?.followUp == .interrupt || added?.state == .steering
             return (answer: inputAnswer(isNew ? .created : .ok, id, state), tells: isNew && concernsRuns)

@@ -97,13 +97,21 @@ extension Engine {
         try await decided(on: session) { (state) throws(Refusal) in state.machine.run(run) }
     }
 
-    /// What was said in a session so far, as far as it is for agents.
+    /// What was said in the branch that ends with an input, as far as it is for agents.
     public func conversation(
-        of session: SessionID
+        of session: SessionID, upTo input: InputID?
     ) async throws(Refusal) -> (inputs: [Input], messages: [Message]) {
-        try await decided(on: session) { (state) throws(Refusal) in
-            (state.machine.allInputs, state.machine.messages(for: .agents))
+        let said = try await decided(on: session) { (state) throws(Refusal) in
+            state.machine.conversation(upTo: input)
         }
+        var (inputs, messages): ([Input], [Message]) = ([], [])
+        for piece in said {
+            switch piece {
+            case .input(let input): inputs.append(input)
+            case .message(let message): messages.append(message)
+            }
+        }
+        return (inputs, messages)
     }
 
     /// Takes work for an agent in this process.

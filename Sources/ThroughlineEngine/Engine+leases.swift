@@ -71,12 +71,79 @@ extension Engine {
     }
 
     private func expire(_ run: RunID, of live: LiveSession, now: Int64) {
-        _ = decide(on: live) { (state) throws(Refusal) in
-            guard let lease = state.leases[run], lease.deadline <= now else { return }
+        _ = decide(on: live) { (state) throws(Refusal) -> Expired in
+            guard let lease = state.leases[run], lease.deadline <= now else { return .nothing }
             state.leases[run] = nil
-            if state.machine.run(run)?.isHeldByAgent == true { metrics.runsLost.increment() }
+            guard let known = state.machine.run(run) else { return .nothing }
+            if known.state == .queued {
+                state.machine.endPause(of: run)
+                return .pause(state.machine.summary)
+            }
             state.machine.expireLease(of: run, at: environment.now())
-        } then: { _ in
+            guard known.isHeldByAgent else { return .nothing }
+            countLoss(of: run, &state, now)
+            return .lease(lease.holder, isOver: state.machine.run(run)?.state.isOver ?? true)
+        } then: { [self] result in
+            switch result {
+            case .success(.pause(let summary)): offer(summary)
+            case .success(.lease(let holder?, let isOver)):
+                let refusal = Refusal(
+                    isOver ? .runEnded : .runFenced, "The lease of the run \(run) ran out. Stop working on it.")
+                deliver(to: holder.mailbox) { holder.tell(live.id, run, .stop(refusal)) }
+            case .success(.lease(nil, _)), .success(.nothing), .failure: return
+            }
+        }
+    }
+
+    /// What was over.
+    private enum Expired {
+        case nothing
+        case pause(SessionSummary)
+        case lease(HolderConnection?, isOver: Bool)
+    }
+
+    private func countLoss(of run: RunID, _ state: inout LiveSession.State, _ now: Int64) {
+        guard let queued = state.machine.queuedRunPauses.first(where: { $0.run == run }) else {
+            return metrics.runsLost.increment()
+        }
+        metrics.runsHandedOn.increment()
+        state.setPause(of: run, until: now + queued.milliseconds)
+    }
+
+    /// Makes known what a session has to hand out.
+    func offer(_ summary: SessionSummary) {
+        desk.update(summary.info.id, claimable: summary.claimable, works: summary.works)
+        matchWork()
+    }
+}
+
+extension Engine {
+    /// Another process of a run's agent takes it over; who held it is told.
+    func adopt(
+        _ adopt: Operation.Adopt, on session: SessionID, by: Participant, holder: HolderConnection?,
+        then completion: @escaping AnswerCompletion
+    ) {
+        let run = adopt.run
+        let request = adopt.request ?? WorkID(unchecked: randomID("a-"))
+        decide(on: session) { [self] (state) throws(Refusal) in
+            guard let known = state.machine.run(run) else {
+                throw Refusal(.runNotFound, "The session has no run \(run).")
+            }
+            let isNew = try state.machine.adopt(
+                run, token: adopt.token, request: request, newToken: newToken(),
+                leaseMilliseconds: adopt.leaseMilliseconds ?? known.leaseMilliseconds,
+                by: .agent(known.agent, through: by), at: environment.now())
+            let former = isNew ? state.leases[run]?.holder : nil
+            if isNew { state.leases[run] = nil }
+            renewLease(of: run, holder: holder, &state)
+            let answer = Answer(
+                tail: state.machine.tail, body: JSONWriter.object { writeRunAndLease(run, state, to: &$0) })
+            return (answer: answer, former: former)
+        } then: { [self] result in
+            completion(result.map(\.answer))
+            guard case .success((_, let former?)) = result, former !== holder else { return }
+            let refusal = Refusal(.runFenced, "Another process has adopted the run \(run). Stop working on it.")
+            deliver(to: former.mailbox) { former.tell(session, run, .stop(refusal)) }
         }
     }
 }

@@ -65,7 +65,7 @@ extension SessionSummary {
         writer.field("created", created.rawValue)
         writer.field("updated", updated.rawValue)
         writer.field("seq", tail.rawValue)
-        writer.field("activity", activeRuns > 0 ? "working" : queuedInputs > 0 ? "waiting" : "idle")
+        writer.field("activity", activeRuns > 0 ? "working" : queuedInputs + queuedRuns > 0 ? "waiting" : "idle")
         writer.field("queued", queuedInputs)
     }
 }

@@ -23,6 +23,10 @@ extension Engine {
             addInput(input, on: session, by: participant, then: completion)
         case .command(let id, let order):
             command(id, order, on: session, by: participant, then: completion)
+        case .adopt(let adopt):
+            self.adopt(adopt, on: session, by: participant, holder: holder, then: completion)
+        case .regenerate(let input, let id, let agent):
+            regenerate(input, as: id, agent: agent, on: session, by: participant, then: completion)
         default:
             decide(on: session) { [self] (state) throws(Refusal) in
                 try apply(operation, by: participant, holder: holder, &state)
@@ -106,6 +110,9 @@ extension Engine {
                 title: patch.title, metadata: try merged(patch, state.machine.info), policies: patch.policies,
                 closing: patch.closes, by: by, at: now)
             return sessionAnswer(.ok, state)
+        case .selectBranch(let input):
+            try state.machine.selectBranch(input, by: by, at: now)
+            return inputAnswer(.ok, input, state)
         case .updateInput(let id, let parts, let place):
             try state.machine.updateInput(id, parts: parts, place: place, by: by, at: now)
             return inputAnswer(.ok, id, state)
@@ -131,8 +138,8 @@ extension Engine {
             return try returnBaton(id, note: note, by: by, &state)
         case .say(let say):
             return try self.say(say, by: by, &state)
-        case .create, .addInput, .command:
-            preconditionFailure("create, input and command have paths of their own")
+        case .create, .addInput, .regenerate, .command, .adopt:
+            preconditionFailure("an operation with a path of its own")
         }
     }
 
@@ -152,7 +159,8 @@ extension Engine {
         var request = RunRequest(
             id: start.id ?? RunID(unchecked: randomID("r-")), agent: start.agent, label: start.label,
             parent: start.parent, inputs: start.inputs, waitsForChildren: start.waitsForChildren,
-            accepts: start.accepts, leaseMilliseconds: start.leaseMilliseconds, token: newToken())
+            accepts: start.accepts, leaseMilliseconds: start.leaseMilliseconds, attempts: start.attempts,
+            token: newToken())
         request.budget = start.budget
         let isNew = try state.machine.startRun(request, by: .agent(start.agent, through: by), at: environment.now())
         if isNew { metrics.runsStarted.increment() }
@@ -220,7 +228,7 @@ extension Engine {
 
     func newToken() -> String { randomID("l-") + randomID("") }
 
-    private func sessionAnswer(_ status: Answer.Status, _ state: LiveSession.State) -> Answer {
+    func sessionAnswer(_ status: Answer.Status, _ state: LiveSession.State) -> Answer {
         Answer(
             status, tail: state.machine.tail,
             body: JSONWriter.object {

@@ -74,6 +74,14 @@ extension Engine {
                 state.setLease(
                     .init(deadline: now + lease.milliseconds, milliseconds: lease.milliseconds), of: run)
             }
+            for queued in state.machine.queuedRunPauses {
+                let rest = min(queued.milliseconds, queued.notBefore.rawValue - environment.now().rawValue)
+                if rest <= 0 {
+                    state.machine.endPause(of: queued.run)
+                } else {
+                    state.setPause(of: queued.run, until: now + rest)
+                }
+            }
             state.setWakeUp(environment.time)
             alarms.set(for: live, &state)
         }
@@ -243,8 +251,7 @@ extension Engine {
                 return
             }
             let summary = live.state.withLock { $0.machine.summary }
-            desk.update(id, claimable: summary.claimable, works: summary.works)
-            matchWork()
+            offer(summary)
         }
     }
 

@@ -7,6 +7,7 @@ public struct WorkAnswer: Sendable {
     /// One, or several that are answered together.
     public var inputs: [Input]
     public var run: RunID
+    public var epoch: UInt64
     public var token: String
     public var leaseMilliseconds: Int64
     /// The answer as both transports send it.
@@ -19,7 +20,7 @@ extension Engine {
     /// - Returns: Call it when the agent has gone away: then it gets nothing more.
     @discardableResult
     public func takeWork(
-        _ work: WorkID, agent: AgentName, wait: TimeAmount, leaseMilliseconds: Int64,
+        _ work: WorkID, agent: AgentName, wait: TimeAmount, leaseMilliseconds: Int64, attempts: Int = 1,
         accepts: [Command.Verb]? = nil, by participant: Participant, holder: HolderConnection? = nil,
         then completion: @escaping @Sendable (Result<WorkAnswer?, Refusal>) -> Void
     ) -> @Sendable () -> Void {
@@ -32,7 +33,7 @@ extension Engine {
         }
         let waiter = WorkDesk.Waiter(
             work: work, agent: agent, by: .agent(agent, through: participant), leaseMilliseconds: leaseMilliseconds,
-            accepts: accepts, holder: holder, completion: completion)
+            attempts: attempts, accepts: accepts, holder: holder, completion: completion)
         switch desk.add(waiter) {
         case .claimed(let session, let run): repeatClaim(session, run, waiter)
         case .refused: completion(.failure(Refusal(.tooMany, "Too many agents wait for work. Try again later.")))
@@ -50,6 +51,7 @@ extension Engine {
     /// The same work id again: the same run, the same lease.
     private func repeatClaim(_ session: SessionID, _ run: RunID, _ waiter: WorkDesk.Waiter) {
         decide(on: session) { [self] (state) throws(Refusal) in
+            guard state.machine.run(run)?.state != .queued else { return nil }
             renewLease(of: run, holder: waiter.holder, &state)
             return workAnswer(run, state)
         } then: {
@@ -64,11 +66,7 @@ extension Engine {
 
     private func claim(_ waiter: WorkDesk.Waiter, from session: SessionID) {
         decide(on: session) { [self] (state) throws(Refusal) -> WorkAnswer? in
-            let inputs = state.machine.claimableInputs(for: waiter.agent)
-            guard !inputs.isEmpty else { return nil }
-            let request = RunRequest(
-                id: RunID(unchecked: randomID("r-")), agent: waiter.agent, inputs: inputs, accepts: waiter.accepts,
-                leaseMilliseconds: waiter.leaseMilliseconds, token: newToken(), work: waiter.work)
+            guard let request = request(for: waiter, state.machine) else { return nil }
             _ = try state.machine.startRun(request, by: waiter.by, at: environment.now())
             metrics.runsStarted.increment()
             renewLease(of: request.id, holder: waiter.holder, &state)
@@ -89,12 +87,45 @@ extension Engine {
         }
     }
 
+    /// A run that another agent of this name lost, or one for the next input.
+    private func request(for waiter: WorkDesk.Waiter, _ machine: SessionMachine) -> RunRequest? {
+        var request = RunRequest(
+            id: RunID(unchecked: randomID("r-")), agent: waiter.agent, accepts: waiter.accepts,
+            leaseMilliseconds: waiter.leaseMilliseconds, attempts: waiter.attempts, token: newToken(), work: waiter.work
+        )
+        if let run = machine.queuedRun(for: waiter.agent) {
+            request.id = run
+        } else {
+            request.inputs = machine.claimableInputs(for: waiter.agent)
+            if request.inputs.isEmpty { return nil }
+        }
+        return request
+    }
+
+    /// Sessions that seem to have something for an agent which nobody has come for, oldest first.
+    public func sessionsWithWork(for agent: AgentName, limit: Int) -> [SessionID] {
+        isReady ? desk.waiting(for: agent, limit: limit) : []
+    }
+
+    /// What an agent would get of a session now: a queued run or an input. Takes nothing.
+    public func waitingWork(
+        in session: SessionID, for agent: AgentName
+    ) async throws(Refusal) -> (input: InputID, run: RunID?)? {
+        try await decided(on: session) { (state) throws(Refusal) -> (input: InputID, run: RunID?)? in
+            if let run = state.machine.queuedRun(for: agent), let input = state.machine.run(run)?.inputs.first {
+                return (input, run)
+            }
+            return state.machine.claimableInput(for: agent).map { ($0, nil) }
+        }
+    }
+
     private func workAnswer(_ run: RunID, _ state: LiveSession.State) -> WorkAnswer? {
         let inputs = (state.machine.run(run)?.inputs ?? []).compactMap { state.machine.input($0) }
         guard let lease = state.machine.lease(of: run), let input = inputs.first else { return nil }
         let session = state.machine.info.id
         return WorkAnswer(
-            session: session, inputs: inputs, run: run, token: lease.token, leaseMilliseconds: lease.milliseconds,
+            session: session, inputs: inputs, run: run, epoch: lease.epoch, token: lease.token,
+            leaseMilliseconds: lease.milliseconds,
             body: JSONWriter.object {
                 $0.field("session", session.value)
                 $0.key("input")

@@ -53,7 +53,7 @@ public final class Engine: Sendable {
             directory.insert(id, summary: summary, tail: tail)
             desk.update(id, claimable: summary.claimable, works: summary.works)
             if let wakeUp = summary.wakeUp { alarms.set(for: id, at: environment.time.monotonic(of: wakeUp)) }
-            if summary.activeRuns > 0 || summary.untoldRuns > 0 { withRuns.append(id) }
+            if summary.activeRuns > 0 || summary.untoldRuns > 0 || summary.queuedRuns > 0 { withRuns.append(id) }
         }
         phase.store(.ready, ordering: .releasing)
         for id in withRuns { watch(id) }

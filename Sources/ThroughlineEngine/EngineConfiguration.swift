@@ -19,6 +19,8 @@ public struct EngineConfiguration: Sendable {
     /// Threads that read from the store.
     public var readerThreads = 4
     public var maximumWorkWaiters = 10_000
+    /// How large a session may be that is copied in one commit, in bytes.
+    public var forkBytes = 12 << 20
 
     public init() {}
 }

@@ -11,6 +11,7 @@ final class LiveSession: Sendable {
     /// What becomes of operations and readers that reach an object which is no longer the session.
     enum Retirement: Sendable { case reload, erased }
 
+    /// How long a run is left to its holder, or to its pause.
     struct Lease {
         var deadline: Int64
         var milliseconds: Int64
@@ -84,6 +85,11 @@ extension LiveSession.State {
     mutating func setLease(_ lease: LiveSession.Lease, of run: RunID) {
         leases[run] = lease
         due = min(due, lease.deadline)
+    }
+
+    /// A queued run is not given out before this time.
+    mutating func setPause(of run: RunID, until deadline: Int64) {
+        setLease(.init(deadline: deadline, milliseconds: 0), of: run)
     }
 
     /// Sees to it that the machine is woken when its next timer is due.

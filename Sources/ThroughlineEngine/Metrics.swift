@@ -12,6 +12,9 @@ public final class EngineMetrics: Sendable {
     let storedReads = Atomic<Int>(0)
     let runsStarted = Atomic<Int>(0)
     let runsLost = Atomic<Int>(0)
+    let runsHandedOn = Atomic<Int>(0)
+    let webhooksHeard = Atomic<Int>(0)
+    let webhooksFailed = Atomic<Int>(0)
     let sessionsLoaded = Atomic<Int>(0)
     let checkpoints = Atomic<Int>(0)
     let workWaiting = Atomic<Int>(0)
@@ -33,11 +36,28 @@ public final class EngineMetrics: Sendable {
             ("throughline_stored_reads_total", "Reads that went to the store.", "counter", load(storedReads)),
             ("throughline_checkpoints_total", "States of sessions kept.", "counter", load(checkpoints)),
             ("throughline_runs_started_total", "Runs started.", "counter", load(runsStarted)),
-            ("throughline_runs_lost_total", "Runs whose agent fell silent.", "counter", load(runsLost)),
+            (
+                "throughline_runs_lost_total", "Runs that ended since their agent fell silent.", "counter",
+                load(runsLost)
+            ),
+            (
+                "throughline_runs_handed_on_total", "Times that a run was left to another agent.", "counter",
+                load(runsHandedOn)
+            ),
+            ("throughline_webhooks_heard_total", "Calls that woke an agent.", "counter", load(webhooksHeard)),
+            (
+                "throughline_webhooks_failed_total", "Calls to wake an agent that failed.", "counter",
+                load(webhooksFailed)
+            ),
             ("throughline_readers", "Attached readers.", "gauge", load(readers)),
             ("throughline_sessions_in_memory", "Sessions loaded.", "gauge", load(sessionsLoaded)),
             ("throughline_work_waiting", "Agents waiting for work.", "gauge", load(workWaiting)),
         ]
+    }
+
+    /// A call to wake an agent was answered as it should be, or not.
+    public func countWebhook(isHeard: Bool) {
+        if isHeard { webhooksHeard.increment() } else { webhooksFailed.increment() }
     }
 
     private func load(_ counter: borrowing Atomic<Int>) -> Int { counter.load(ordering: .relaxed) }

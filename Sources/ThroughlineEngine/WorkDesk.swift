@@ -13,6 +13,7 @@ final class WorkDesk: Sendable {
         var agent: AgentName
         var by: Participant
         var leaseMilliseconds: Int64
+        var attempts: Int
         var accepts: [Command.Verb]?
         var holder: HolderConnection?
         var completion: Completion
@@ -136,6 +137,19 @@ final class WorkDesk: Sendable {
             return state.waiters.remove(at: index).completion
         }
         completion?(.success(nil))
+    }
+
+    /// Sessions with something to hand out to this agent, oldest first: what is addressed to it, then what is to nobody.
+    func waiting(for agent: AgentName, limit: Int) -> [SessionID] {
+        state.withLock { state in
+            var sessions = Array((state.queues[agent] ?? []).prefix(limit))
+            let own = state.queued[agent] ?? []
+            for session in (state.queues[nil] ?? []).prefix(limit) where !own.contains(session) {
+                guard sessions.count < limit else { break }
+                sessions.append(session)
+            }
+            return sessions
+        }
     }
 
     func cancelAll() -> [Completion] {

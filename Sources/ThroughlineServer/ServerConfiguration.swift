@@ -15,6 +15,8 @@ public struct ServerConfiguration: Sendable {
     public var allowedOrigins: [String]
     public var limits = TransportLimits()
     public var engine = EngineConfiguration()
+    /// The agents to wake, where there are any.
+    public var webhooks: WebhookConfiguration?
     /// What takes a backup of the store; `nil` when it cannot be backed up while it is in use.
     public var backup: BackupSource?
 

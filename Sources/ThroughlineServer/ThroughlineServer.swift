@@ -61,10 +61,15 @@ public struct ThroughlineServer: Sendable {
         let services: [any Service] =
             [EngineService(engine: engine, store: store), http, gateway]
             + BuiltInAgents.services(for: configuration, engine: engine, logger: logger)
+            + webhookServices
         var group = ServiceGroupConfiguration(
             services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         group.maximumGracefulShutdownDuration = .seconds(15)
         try await ServiceGroup(configuration: group).run()
+    }
+
+    private var webhookServices: [any Service] {
+        configuration.webhooks.map { [WebhookService(engine: engine, configuration: $0, logger: logger)] } ?? []
     }
 
     private func application(

@@ -40,6 +40,8 @@ package enum Fault: String, CaseIterable, Sendable {
     case operatorVanished = "operator gone with the baton"
     case batonTimedOut = "baton went back by itself"
     case earlyCancel = "input cancelled before it came"
+    case runHandedOn = "run taken on that another agent lost"
+    case runAdopted = "run taken over by another process of its agent"
     case readerDropped = "reader dropped"
     case readerResumed = "reader came back"
     case slowReader = "reader lagged behind what is in memory"

@@ -33,7 +33,7 @@ extension World {
         var model = SessionModel.RunModel()
         model.sent = [last.requests.map { "request \($0)" }]
         model.endsAsked = ["completed"]
-        last.session.runs[last.run.value] = model
+        last.session.runs[Hold(run: last.run.value, epoch: 1)] = model
         let events = last.requests.enumerated().map { index, id in
             var opening = AgentRequest.Opening(kind: .text, prompt: "who?", deadline: Timestamp(milliseconds: 0))
             if index == 0 { opening.fallback = Array("\"nobody\"".utf8) }

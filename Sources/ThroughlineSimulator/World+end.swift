@@ -93,10 +93,11 @@ extension World {
     /// Takes all the work there is: then no input may be left.
     private func answerAll(_ server: SimulatedServer) {
         for number in 0..<2_000 {
-            guard let work = takeWork(number, server) else { break }
+            guard let work = takeWork(number, server) ?? takeWorkLater(number, server) else { break }
             let session = oracle.model(work.session)
-            if session.runs[work.run.value] == nil { session.runs[work.run.value] = SessionModel.RunModel() }
-            session.runs[work.run.value]!.endsAsked.insert("completed")
+            let hold = Hold(run: work.run.value, epoch: Int(work.epoch))
+            if session.runs[hold] == nil { session.runs[hold] = SessionModel.RunModel() }
+            session.runs[hold]!.endsAsked.insert("completed")
             let done = Box<Refusal?>(nil)
             let end = Operation.EndRun(run: work.run, token: work.token, reason: .completed)
             server.engine.perform(.endRun(end), on: work.session, by: .server) { result in
@@ -112,8 +113,17 @@ extension World {
                 for input in session.state.inputs.all where input["state"]?.text == "queued" {
                     throw Violation("\(session.id): input \(input["id"]?.text ?? "") is never answered")
                 }
+                for run in session.state.runs.all where run["state"]?.text == "queued" {
+                    throw Violation("\(session.id): run \(run["id"]?.text ?? "") is never taken on")
+                }
             }
         }
+    }
+
+    /// A queued run whose session had left memory waits out its pause, when its clock went back the whole of it.
+    private func takeWorkLater(_ number: Int, _ server: SimulatedServer) -> WorkAnswer? {
+        passTime(server, milliseconds: 4_000)
+        return takeWork(number, server)
     }
 
     private func takeWork(_ number: Int, _ server: SimulatedServer) -> WorkAnswer? {

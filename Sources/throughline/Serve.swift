@@ -13,8 +13,8 @@ struct Serve: AsyncParsableCommand {
         abstract: "Starts a server.",
         discussion: """
             A flag wins over the environment (THROUGHLINE_HOST, _PORT, _DATA, _UPSTREAM, _UPSTREAM_KEY, _MODEL, _DEV, _KEYS,
-            _ALLOW_ORIGIN, _DEMO_AGENT, _CONFIG), the environment over the JSON file that --config names (host, port, data,
-            upstream, upstreamKey, model, dev, keys, allowOrigin, demoAgent), the file over the default.
+            _ALLOW_ORIGIN, _DEMO_AGENT, _WEBHOOK, _WEBHOOK_SECRET, _WEBHOOK_SECRET_FILE, _CONFIG), the environment over the JSON file that --config names (host, port, data,
+            upstream, upstreamKey, model, dev, keys, allowOrigin, demoAgent, webhook, webhookSecret, webhookSecretFile), the file over the default.
 
             EXAMPLES:
               throughline serve --dev
@@ -52,6 +52,13 @@ struct Serve: AsyncParsableCommand {
 
     @Option(help: "An origin whose pages may use this server. May be given more than once.")
     var allowOrigin: [String] = []
+
+    @Option(
+        help: "AGENT=URL: is called when work waits for this agent and it does not ask. May be given more than once.")
+    var webhook: [String] = []
+
+    @Option(help: "The file with the secret that signs such calls; or use $THROUGHLINE_WEBHOOK_SECRET.")
+    var webhookSecretFile: String?
 
     @Option(help: "A JSON file with settings.")
     var config: String?
@@ -107,6 +114,7 @@ struct Serve: AsyncParsableCommand {
         var flags: [AbsoluteConfigKey: ConfigValue] = [:]
         let texts: [(AbsoluteConfigKey, String?)] = [
             ("host", host), ("data", data), ("upstream", upstream), ("model", model), ("keys", keys),
+            ("webhookSecretFile", webhookSecretFile),
         ]
         for (key, value) in texts { flags[key] = value.map { ConfigValue(.string($0), isSecret: false) } }
         flags["upstreamKey"] = upstreamKey.map { ConfigValue(.string($0), isSecret: true) }
@@ -114,6 +122,7 @@ struct Serve: AsyncParsableCommand {
         if dev { flags["dev"] = ConfigValue(.bool(true), isSecret: false) }
         if noDemoAgent { flags["demoAgent"] = ConfigValue(.bool(false), isSecret: false) }
         if !allowOrigin.isEmpty { flags["allowOrigin"] = ConfigValue(.stringArray(allowOrigin), isSecret: false) }
+        if !webhook.isEmpty { flags["webhook"] = ConfigValue(.stringArray(webhook), isSecret: false) }
         return flags
     }
 }

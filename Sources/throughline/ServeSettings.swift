@@ -15,6 +15,10 @@ struct ServeSettings {
     var hasDemoAgent: Bool
     var keys: String?
     var allowedOrigins: [String]
+    /// `agent=url`, each.
+    var webhooks: [String]
+    var webhookSecret: String?
+    var webhookSecretFile: String?
 
     /// - Parameters:
     ///   - flags: What the command line said, by the names that the file has.
@@ -36,6 +40,9 @@ struct ServeSettings {
             isDevelopment = try await reader.fetchBool(forKey: "dev", default: false)
             hasDemoAgent = try await reader.fetchBool(forKey: "demoAgent", default: true)
             keys = try await reader.fetchString(forKey: "keys")
+            webhooks = try await reader.fetchStringArray(forKey: "webhook", default: [])
+            webhookSecret = try await reader.fetchString(forKey: "webhookSecret", isSecret: true)
+            webhookSecretFile = try await reader.fetchString(forKey: "webhookSecretFile")
             allowedOrigins = try await reader.fetchStringArray(forKey: "allowOrigin", default: [])
         } catch {
             throw Failure("A setting cannot be read: \(error)", status: Failure.usage)
@@ -77,6 +84,42 @@ struct ServeSettings {
         }
     }
 
+    private func webhookConfiguration() throws -> WebhookConfiguration? {
+        guard !webhooks.isEmpty else { return nil }
+        let targets = try webhooks.map { text in
+            guard let target = WebhookConfiguration.Target(text) else {
+                throw Failure(
+                    "--webhook is AGENT=URL such as bot=https://agents.example.com/wake, not “\(text)”.",
+                    status: Failure.usage)
+            }
+            return target
+        }
+        guard targets.count <= WebhookConfiguration.maximumTargets, Set(targets.map(\.agent)).count == targets.count
+        else {
+            throw Failure(
+                "--webhook is given once for an agent, and for \(WebhookConfiguration.maximumTargets) at most.",
+                status: Failure.usage)
+        }
+        return WebhookConfiguration(targets: targets, secret: try secretOfWebhooks())
+    }
+
+    private func secretOfWebhooks() throws -> [UInt8] {
+        var secret = webhookSecret
+        if let webhookSecretFile {
+            guard let data = FileManager.default.contents(atPath: webhookSecretFile) else {
+                throw Failure("The file \(webhookSecretFile) cannot be read.", status: Failure.usage)
+            }
+            secret = String(decoding: data, as: UTF8.self)
+        }
+        let bytes = Array((secret ?? "").trimmingCharacters(in: .whitespacesAndNewlines).utf8)
+        guard bytes.count >= WebhookConfiguration.minimumSecretBytes else {
+            throw Failure(
+                "--webhook needs a secret of \(WebhookConfiguration.minimumSecretBytes) characters or more: "
+                    + "--webhook-secret-file FILE, or $THROUGHLINE_WEBHOOK_SECRET.", status: Failure.usage)
+        }
+        return bytes
+    }
+
     private static func isLoopback(_ host: String) -> Bool {
         if host == "localhost" || host == "::1" { return true }
         let numbers = host.split(separator: ".", omittingEmptySubsequences: false)
@@ -89,9 +132,11 @@ struct ServeSettings {
             UpstreamConfiguration(
                 baseURL: $0, key: upstreamKey, model: model, forwardsCallerKey: isDevelopment && upstreamKey == nil)
         }
-        return ServerConfiguration(
+        var configuration = ServerConfiguration(
             host: host, port: port, isDevelopment: isDevelopment, upstream: upstream,
             hasDemoAgent: isDevelopment && hasDemoAgent,
             keys: isDevelopment ? nil : try keys.map { try KeyFile(path: $0).read() }, allowedOrigins: allowedOrigins)
+        configuration.webhooks = try webhookConfiguration()
+        return configuration
     }
 }

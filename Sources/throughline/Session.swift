@@ -13,6 +13,6 @@ struct Session: AsyncParsableCommand {
             SessionList.self, SessionShow.self, SessionTail.self, SessionSend.self, SessionStop.self,
             SessionSteer.self, SessionInterrupt.self, SessionPause.self, SessionResume.self, SessionQueue.self,
             SessionRequests.self, SessionAnswer.self, SessionTakeover.self, SessionHandback.self, SessionSay.self,
-            SessionExport.self, SessionErase.self,
+            SessionExport.self, SessionErase.self, SessionForkCommand.self, SessionContext.self,
         ])
 }

@@ -17,7 +17,8 @@ struct Transcript {
         id = snapshot["session"]?["id"]?.string ?? ""
         title = snapshot["session"]?["title"]?.string ?? ""
         let inputs = (snapshot["inputs"]?.elements ?? []).map { Self.entry($0, fallback: "user", state: $0["state"]) }
-        let messages = (snapshot["messages"]?.elements ?? []).map {
+        let standing = (snapshot["messages"]?.elements ?? []).filter { $0["superseded"]?.boolean != true }
+        let messages = standing.map {
             Self.entry($0, fallback: $0["role"]?.string ?? "assistant", state: $0["status"])
         }
         entries = (inputs + messages).sorted { $0.sequence < $1.sequence }

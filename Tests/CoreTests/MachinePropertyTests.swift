@@ -78,7 +78,7 @@ struct Drive {
     private mutating func start(_ run: String, agent: String, inputs: [String] = [], parent: String? = nil) throws {
         let isNew = try scene.run(
             run, agent: agent, inputs: inputs, parent: parent, waits: random.chance(3),
-            accepts: random.chance(5) ? [.steer] : nil)
+            accepts: random.chance(5) ? [.steer] : nil, attempts: 1 + random.below(3))
         if isNew { machineRuns.append(run) }
     }
 
@@ -218,7 +218,7 @@ struct Drive {
             lastAt = event.at
             switch event.body {
             case .runEnded(let end): #expect(ended.insert(end.id).inserted, "seed \(seed): two ends of \(end.id)")
-            case .messageStarted(let id, let run?, _, _, _):
+            case .messageStarted(let id, let run?, _, _, _, _):
                 ofRun[id] = run
                 #expect(!ended.contains(run))
             case .partStarted(let id, let message, _):
@@ -238,14 +238,25 @@ struct Drive {
             if let run = message.run, ended.contains(run) { #expect(message.status != .streaming) }
         }
         for input in drive.scene.machine.allInputs where input.state == .claimed || input.state == .steering {
-            #expect(drive.scene.machine.activeRunIDs.contains(try #require(input.run)))
+            let run = try #require(input.run.flatMap { drive.scene.machine.run($0) })
+            #expect(!run.state.isOver, "seed \(seed): an input is held by a run that is over")
         }
         try everyCommandComesToItsEnd(&drive, seed)
     }
 
     /// No accepted command without an end, and no input lost: when all runs have ended and time has passed, nothing is left open.
     private func everyCommandComesToItsEnd(_ drive: inout Drive, _ seed: Int) throws {
-        for run in drive.scene.machine.activeRunIDs { drive.scene.machine.expireLease(of: run, at: drive.scene.at) }
+        drive.scene.now += 1_000_000
+        drive.scene.machine.wake(at: drive.scene.at)
+        // Each may be handed on, which is an end only when nobody is left to take it on.
+        for _ in 0..<4 {
+            for run in drive.scene.machine.activeRunIDs {
+                if drive.scene.machine.run(run)?.state == .queued {
+                    _ = try drive.scene.run(run.value, agent: try #require(drive.scene.machine.run(run)).agent.value)
+                }
+                drive.scene.machine.expireLease(of: run, at: drive.scene.at)
+            }
+        }
         for run in drive.scene.machine.untoldRuns { drive.scene.machine.holderTold(of: run, at: drive.scene.at) }
         drive.scene.now += 1_000_000
         drive.scene.machine.wake(at: drive.scene.at)

@@ -25,12 +25,16 @@ struct Scene {
 
     static func describe(_ event: Event) -> String {
         switch event.body {
+        case .branchSwitched(let id): "branch.switched \(id)"
         case .inputAdded(let input): "input.added \(input.id)" + (input.before.map { " before \($0)" } ?? "")
         case .inputUpdated(let input): "input.updated \(input.id)"
         case .inputWithdrawn(let id, _, let reason): "input.withdrawn \(id)" + (reason.map { " \($0)" } ?? "")
         case .runStarted(let start): "run.started \(start.id) \(start.inputs.map(\.value).joined(separator: ","))"
+        case .runQueued(let wait): "run.queued \(wait.id) \(wait.attempt)"
         case .runEnded(let end): "run.ended \(end.id) \(end.reason)"
-        case .messageStarted(let id, _, _, _, _): "message.started \(id)"
+        case .stepStarted(let id, _, let attempt, _): "step.started \(id) \(attempt)"
+        case .stepEnded(let id, _, let status): "step.ended \(id) \(status)"
+        case .messageStarted(let id, _, _, _, _, _): "message.started \(id)"
         case .messageEnded(let id, let status): "message.ended \(id) \(status)"
         case .partStarted(let id, _, _): "part.started \(id)"
         case .partAppended(let id, _, let offset, let text):
@@ -64,13 +68,13 @@ struct Scene {
 
     mutating func run(
         _ id: String, agent: String = "bot", inputs: [String] = [], parent: String? = nil, waits: Bool = false,
-        accepts: [Command.Verb]? = nil
+        accepts: [Command.Verb]? = nil, attempts: Int = 1, token: String? = nil
     ) throws -> Bool {
         try machine.startRun(
             RunRequest(
                 id: RunID(id)!, agent: AgentName(agent)!, parent: parent.map { RunID($0)! },
                 inputs: inputs.map { InputID($0)! }, waitsForChildren: waits, accepts: accepts,
-                leaseMilliseconds: 30_000, token: "token-\(id)"),
+                leaseMilliseconds: 30_000, attempts: attempts, token: token ?? "token-\(id)"),
             by: .agent(AgentName(agent)!), at: at)
     }
 

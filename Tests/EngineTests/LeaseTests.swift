@@ -122,6 +122,78 @@ import ThroughlineTestKit
         #expect(work?.input.id == InputID("i"))
     }
 
+    /// A run of the input `i`, taken by `bot` with the lease of five seconds.
+    private func take(_ work: String, _ bench: EngineBench, attempts: Int = 3) async throws -> WorkAnswer {
+        let answer = Pending<WorkAnswer?>()
+        bench.engine.takeWork(
+            WorkID(work)!, agent: AgentName("bot")!, wait: .seconds(30), leaseMilliseconds: 5_000, attempts: attempts,
+            by: bench.ada
+        ) { answer.set($0) }
+        try await bench.eventually("work for \(work)") { answer.isDone }
+        return try #require(try answer.result?.get())
+    }
+
+    @Test func `a lost run with inputs goes to the next who asks, after its pause`() async throws {
+        let bench = try EngineBench(store: InMemoryLogStore())
+        try await bench.create()
+        _ = try await bench.input("i")
+        let first = try await take("w1", bench)
+        bench.environment.advance(milliseconds: 5_001)
+        try await bench.eventually("the loss") { try await bench.history().last == "run.queued" }
+        let second = Pending<WorkAnswer?>()
+        bench.engine.takeWork(
+            WorkID("w2")!, agent: AgentName("bot")!, wait: .seconds(30), leaseMilliseconds: 5_000, by: bench.ada
+        ) { second.set($0) }
+        try await Task.sleep(for: .milliseconds(30))
+        #expect(!second.isDone, "the pause is not over")
+        bench.environment.advance(milliseconds: 1_001)
+        try await bench.eventually("the second attempt") { second.isDone }
+        let work = try #require(try second.result?.get())
+        #expect(work.run == first.run && work.inputs.map(\.id) == first.inputs.map(\.id))
+        #expect(work.epoch == 2 && work.token != first.token)
+        let late = RunHandle(session: bench.session, run: first.run, token: first.token, leaseMilliseconds: 5_000)
+        await #expect(throws: Refusal.self) { try await bench.engine.renew(late) }
+        let held = RunHandle(session: bench.session, run: work.run, token: work.token, leaseMilliseconds: 5_000)
+        try await bench.engine.end(held, reason: .completed)
+        #expect(try await bench.history().suffix(2) == ["run.started", "run.ended"])
+    }
+
+    @Test func `a queued run survives a restart and is given out then`() async throws {
+        let store = InMemoryLogStore()
+        let before = try EngineBench(store: store)
+        try await before.create()
+        _ = try await before.input("i")
+        let first = try await take("w1", before)
+        before.environment.advance(milliseconds: 5_001)
+        try await before.eventually("the loss") { try await before.history().last == "run.queued" }
+        before.engine.stopTaking()
+        let bench = try EngineBench(store: store, seed: 2)
+        bench.environment.advance(milliseconds: 20_000)
+        let second = try await take("w2", bench)
+        #expect(second.run == first.run && second.epoch == 2)
+    }
+
+    @Test func `the same work id after the loss is asked anew`() async throws {
+        let bench = try EngineBench(store: InMemoryLogStore())
+        try await bench.create()
+        _ = try await bench.input("i")
+        let first = try await take("w", bench)
+        bench.environment.advance(milliseconds: 5_001)
+        try await bench.eventually("the loss") { try await bench.history().last == "run.queued" }
+        bench.environment.advance(milliseconds: 1_001)
+        let second = try await take("w", bench)
+        #expect(second.run == first.run && second.token != first.token)
+    }
+
+    @Test func `with one attempt a lost run ends as lost`() async throws {
+        let bench = try EngineBench(store: InMemoryLogStore())
+        try await bench.create()
+        _ = try await bench.input("i")
+        _ = try await take("w", bench, attempts: 1)
+        bench.environment.advance(milliseconds: 5_001)
+        try await bench.eventually("the loss") { try await bench.history().last == "run.ended" }
+    }
+
     @Test func `an observer may only read`() async throws {
         let bench = try EngineBench(store: InMemoryLogStore())
         try await bench.create()

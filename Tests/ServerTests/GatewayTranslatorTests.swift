@@ -20,13 +20,15 @@ import ThroughlineServer
 
     private static func told(_ event: AgentEvent) -> String {
         switch event {
-        case .messageStarted(let id, let role, _, _): "\(id) \(role.rawValue)"
+        case .messageStarted(let id, let role, _, _, _): "\(id) \(role.rawValue)"
         case .messageEnded(let id, let status): "\(id) \(status.rawValue)"
         case .partStarted(let id, _, let head):
             ([id.value, head.kind.rawValue] + [head.name, head.call].compactMap(\.self)).joined(separator: " ")
         case .partAppended(let id, let offset, let text): "\(id) @\(offset) \(String(decoding: text, as: UTF8.self))"
         case .partEnded(let id, let status): "\(id) \(status.rawValue)"
-        case .requestOpened, .runUpdated, .runWaiting, .runResumed, .commandApplied, .commandDeferred: "\(event)"
+        case .stepStarted, .stepEnded, .requestOpened, .runUpdated, .runWaiting, .runResumed, .commandApplied,
+            .commandDeferred:
+            "\(event)"
         }
     }
 

@@ -17,7 +17,7 @@ class State:
     def __init__(self, snapshot=None):
         self.seq, self.session = 0, {}
         self.inputs, self.runs, self.messages, self.commands, self.requests = {}, {}, {}, {}, {}
-        self.parts, self.queue, self.baton = {}, [], None
+        self.parts, self.queue, self.branches, self.baton = {}, [], [], None
         if snapshot:
             self.load(snapshot)
 
@@ -27,6 +27,7 @@ class State:
         self.baton = snapshot.get("baton")
         for name in ("inputs", "runs", "messages", "requests", "commands"):
             getattr(self, name).update((item["id"], item) for item in snapshot[name])
+        self.branches = snapshot.get("branches", [])
         for message in self.messages.values():
             for part in message["parts"]:
                 part["text"] = part["text"].encode()
@@ -36,6 +37,8 @@ class State:
         state = {"seq": self.seq, "session": self.session, "queue": self.queue, "baton": self.baton}
         for name in ("inputs", "runs", "messages", "requests", "commands"):
             state[name] = list(getattr(self, name).values())
+        if self.branches:
+            state["branches"] = self.branches
         state = copy.deepcopy(state)
         for message in state["messages"]:
             for part in message["parts"]:
@@ -66,6 +69,27 @@ class State:
         item = {key: value for key, value in event["input"].items() if key != "before"}
         self.add(self.inputs, event, item, state="queued")
         self.enqueue(item["id"], event["input"].get("before"))
+        name, replaced = event["input"]["id"], event["input"].get("replaces")
+        if not replaced:
+            return
+        if self.find(self.inputs, replaced)["state"] == "queued":
+            raise ProtocolError(f"input {name} replaces {replaced}, which is queued")
+        branch = self.branch_of(replaced)
+        if not branch:
+            branch = {"siblings": [replaced]}
+            self.branches.append(branch)
+        branch["siblings"].append(name)
+        branch["selected"] = name
+
+    def branch_of(self, name):
+        return next((branch for branch in self.branches if name in branch["siblings"]), None)
+
+    def on_branch_switched(self, event):
+        name = event["branch"]["input"]
+        branch = self.branch_of(name)
+        if not branch or branch["selected"] == name or self.inputs[name]["state"] == "withdrawn":
+            raise ProtocolError(f"a switch to {name}")
+        branch["selected"] = name
 
     def on_input_updated(self, event):
         change = event["input"]
@@ -82,6 +106,11 @@ class State:
         self.queue.remove(change["id"])
         self.find(self.inputs, change["id"]).update(
             state="withdrawn", **({"reason": change["reason"]} if "reason" in change else {}))
+        name = change["id"]
+        branch = self.branch_of(name)
+        if branch and branch["selected"] == name:
+            left = [other for other in branch["siblings"] if self.inputs[other]["state"] != "withdrawn"]
+            branch["selected"] = left[-1] if left else name
 
     def enqueue(self, name, before=None):
         self.queue.insert(self.queue.index(before) if before in self.queue else len(self.queue), name)
@@ -89,6 +118,8 @@ class State:
     def on_run_started(self, event):
         run = {key: value for key, value in event["run"].items() if key != "lease"}
         run.setdefault("inputs", [])
+        if run["id"] in self.runs:
+            return self.taken_on(self.runs[run["id"]], run)
         self.add(self.runs, event, run, with_by=False, state="active")
         for name in run["inputs"]:
             self.find(self.inputs, name).update(state="claimed", run=run["id"])
@@ -106,16 +137,44 @@ class State:
         run["state"] = "active"
         run.pop("waiting", None)
 
-    def active(self, event):
+    def active(self, event, *states):
         run = self.find(self.runs, event["run"]["id"])
-        if run["state"] not in ("active", "waiting"):
+        if run["state"] not in (states or ("active", "waiting")):
             raise ProtocolError(f"{event['type']} of run {run['id']}, which is {run['state']}")
         return run
 
+    def taken_on(self, run, again):
+        if run["state"] != "queued" or again["epoch"] != run["epoch"] + 1 or again["inputs"] != run["inputs"]:
+            raise ProtocolError(f"run {run['id']} started again, which is {run['state']}")
+        done = {step["id"] for step in run.get("steps", []) if step["status"] == "complete"}
+        self.supersede(run["id"], lambda step: step not in done)
+        run.pop("accepts", None)
+        run.update(again, state="active")
+        del run["notBefore"]
+
+    def on_run_queued(self, event):
+        run = self.active(event)
+        if not run["inputs"] or run.get("waiting") == "paused":
+            raise ProtocolError(f"run {run['id']} queued, which has no inputs or is paused")
+        run.pop("waiting", None)
+        if event["run"]["attempt"] != run.get("attempt", 1) + 1 or event["run"]["attempt"] > run["attempts"]:
+            raise ProtocolError(f"run {run['id']} queued for attempt {event['run']['attempt']}")
+        for message in self.messages.values():
+            if message.get("run") == run["id"] and message["status"] == "streaming":
+                raise ProtocolError(f"run {run['id']} queued with {message['id']} open")
+        run.update({key: event["run"][key] for key in ("attempt", "notBefore")}, state="queued")
+
+    def on_run_adopted(self, event):
+        run = self.active(event)
+        if event["run"]["epoch"] != run["epoch"] + 1:
+            raise ProtocolError(f"run {run['id']} adopted, which is {run['state']} in epoch {run['epoch']}")
+        run["epoch"] = event["run"]["epoch"]
+
     def on_run_ended(self, event):
         reason = event["run"]["reason"]
-        run = self.active(event)
+        run = self.active(event, "active", "waiting", "queued")
         run.pop("waiting", None)
+        run.pop("notBefore", None)
         run.update({key: event["run"][key] for key in ("usage", "error") if key in event["run"]})
         run.update(state=reason, ended=event["at"])
         for name in run["inputs"]:
@@ -123,6 +182,32 @@ class State:
         for message in self.messages.values():
             if message.get("run") == run["id"]:
                 self.end_message(message, ENDED_CONTENT[reason])
+
+    def on_step_started(self, event):
+        step = event["step"]
+        run = self.find(self.runs, step["run"])
+        steps = {known["id"]: known for known in run.setdefault("steps", [])}
+        again = {key: value for key, value in step.items() if key != "run"}
+        if step["id"] in steps:
+            if step["attempt"] <= steps[step["id"]]["attempt"]:
+                raise ProtocolError(f"step {step['id']} of {run['id']} started again as attempt {step['attempt']}")
+            steps[step["id"]].update(again, status="streaming")
+            self.supersede(run["id"], lambda name: name == step["id"])
+        else:
+            run["steps"].append({**again, "status": "streaming"})
+
+    def on_step_ended(self, event):
+        run = self.find(self.runs, event["step"]["run"])
+        for step in run.get("steps", []):
+            if step["id"] == event["step"]["id"]:
+                step["status"] = event["step"]["status"]
+
+    def supersede(self, run, matches):
+        for message in self.messages.values():
+            if message.get("run") == run and matches(message.get("step")):
+                if message["status"] == "streaming":
+                    raise ProtocolError(f"message {message['id']} is superseded while it is open")
+                message["superseded"] = True
 
     def on_message_started(self, event):
         self.add(self.messages, event, event["message"], status="streaming", parts=[])

@@ -35,6 +35,7 @@ public enum InputTag: Sendable {}
 public enum RunTag: Sendable {}
 public enum MessageTag: Sendable {}
 public enum PartTag: Sendable {}
+public enum StepTag: Sendable {}
 public enum CommandTag: Sendable {}
 public enum WorkTag: Sendable {}
 public enum AgentTag: Sendable {}
@@ -46,6 +47,8 @@ public typealias InputID = Identifier<InputTag>
 public typealias RunID = Identifier<RunTag>
 public typealias MessageID = Identifier<MessageTag>
 public typealias PartID = Identifier<PartTag>
+/// Names a step of a run; two runs may have steps of one name.
+public typealias StepID = Identifier<StepTag>
 public typealias CommandID = Identifier<CommandTag>
 public typealias AgentRequestID = Identifier<AgentRequestTag>
 /// Names an answer to a request, so that a retry of it is known.

@@ -43,6 +43,7 @@ public struct Refusal: Error, Hashable, Sendable {
         case runNotFound = "run_not_found"
         case messageNotFound = "message_not_found"
         case partNotFound = "part_not_found"
+        case stepNotFound = "step_not_found"
         case requestNotFound = "request_not_found"
         case commandNotFound = "command_not_found"
         case routeNotFound = "route_not_found"
@@ -53,6 +54,8 @@ public struct Refusal: Error, Hashable, Sendable {
         case sessionClosed = "session_closed"
         case inputClaimed = "input_claimed"
         case inputNotQueued = "input_not_queued"
+        case inputQueued = "input_queued"
+        case branchInvalid = "branch_invalid"
         case runExists = "run_exists"
         case runFenced = "run_fenced"
         case runCancelled = "run_cancelled"
@@ -66,6 +69,8 @@ public struct Refusal: Error, Hashable, Sendable {
         case idTaken = "id_taken"
         case messageEnded = "message_ended"
         case partEnded = "part_ended"
+        case stepTaken = "step_taken"
+        case stepEnded = "step_ended"
         case cursorAhead = "cursor_ahead"
         case budgetExceeded = "budget_exceeded"
         case batonHeld = "baton_held"
@@ -95,17 +100,18 @@ public struct Refusal: Error, Hashable, Sendable {
                 400
             case .keyMissing, .keyInvalid: 401
             case .originRefused, .hostRefused, .roleRefused, .notAllowed: 403
-            case .sessionNotFound, .inputNotFound, .runNotFound, .messageNotFound, .partNotFound, .requestNotFound,
-                .commandNotFound,
+            case .sessionNotFound, .inputNotFound, .runNotFound, .messageNotFound, .partNotFound, .stepNotFound,
+                .requestNotFound, .commandNotFound,
                 .routeNotFound:
                 404
             case .methodNotAllowed: 405
             case .formatUnavailable: 406
             case .requestTimeout: 408
-            case .sessionExists, .sessionClosed, .inputClaimed, .inputNotQueued, .runExists, .runFenced, .runCancelled,
-                .runEnded, .runActive, .runPaused, .commandEnded, .writeGap, .offsetGap, .offsetConflict, .idTaken,
-                .messageEnded, .partEnded, .cursorAhead, .requestResolved, .requestExpired, .requestWithdrawn,
-                .requestChanged, .batonHeld, .batonNotHeld, .budgetExceeded:
+            case .sessionExists, .sessionClosed, .inputClaimed, .inputNotQueued, .inputQueued, .branchInvalid,
+                .runExists, .runFenced, .runCancelled, .runEnded, .runActive, .runPaused, .commandEnded, .writeGap,
+                .offsetGap, .offsetConflict, .idTaken, .messageEnded, .partEnded, .stepTaken, .stepEnded, .cursorAhead,
+                .requestResolved, .requestExpired, .requestWithdrawn, .requestChanged, .batonHeld, .batonNotHeld,
+                .budgetExceeded:
                 409
             case .sessionErased: 410
             case .tooLarge: 413

@@ -1,11 +1,15 @@
 /// What an agent may write. Number, time, author and run are the server's.
 public enum AgentEvent: Hashable, Sendable {
     case messageStarted(
-        id: MessageID, role: MessageRole = .assistant, parent: MessageID? = nil, audience: Audience = .everyone)
+        id: MessageID, role: MessageRole = .assistant, parent: MessageID? = nil, step: StepID? = nil,
+        audience: Audience = .everyone)
     case messageEnded(id: MessageID, status: PieceStatus = .complete)
     case partStarted(id: PartID, message: MessageID, head: PartHead)
     case partAppended(id: PartID, offset: Int, text: [UInt8])
     case partEnded(id: PartID, status: PieceStatus = .complete)
+    /// `attempt`: `nil` for the next.
+    case stepStarted(id: StepID, attempt: Int? = nil, label: String? = nil)
+    case stepEnded(id: StepID, status: PieceStatus = .complete)
     indirect case requestOpened(RequestDraft)
     /// A label or a progress that is given replaces the one before.
     case runUpdated(label: String?, progress: [UInt8]?)

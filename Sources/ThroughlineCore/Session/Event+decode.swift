@@ -17,8 +17,11 @@ extension EventBody {
             switch type.prefix(while: { $0 != "." }) {
             case "session": EventBody.session(type: type, value)
             case "input": EventBody.input(type: type, value)
+            case "branch" where type == "branch.switched":
+                value["branch"]?.id("input").map { EventBody.branchSwitched(input: $0) }
             case "run": EventBody.run(type: type, value)
             case "message": EventBody.message(type: type, value)
+            case "step": EventBody.step(type: type, value)
             case "part": EventBody.part(type: type, value)
             case "command": EventBody.command(type: type, value)
             case "baton": BatonEvent(type: type, stored: value).map { .baton($0) }
@@ -48,7 +51,10 @@ extension EventBody {
                 InputAddition(
                     id: id, agent: input.id("agent"), parts: parts ?? [],
                     followUp: input["followUp"]?.string.flatMap(FollowUp.init) ?? .queue, before: input.id("before"),
-                    command: input.id("command")))
+                    command: input.id("command"),
+                    place: BranchPlace(
+                        replaces: input.id("replaces"), isRegeneration: input["regenerates"]?.boolean == true,
+                        after: input.id("after"))))
         case "input.updated":
             let isLast = input["before"]?.isNull == true
             return .inputUpdated(
@@ -76,7 +82,8 @@ extension EventBody {
                     epoch: epoch, leaseMilliseconds: lease,
                     waitsForChildren: run["waitsForChildren"]?.boolean ?? false,
                     accepts: run["accepts"]?.elements.compactMap { $0.string.flatMap(Command.Verb.init) },
-                    budget: run["budget"].flatMap { RunBudget($0) }))
+                    budget: run["budget"].flatMap { RunBudget($0) },
+                    attempt: run.count("attempt") ?? 1, attempts: run.count("attempts") ?? 1))
         case "run.updated":
             return .runUpdated(
                 RunUpdate(id: id, label: run["label"]?.string, progress: run["progress"].map { Array($0.source) }))
@@ -87,6 +94,29 @@ extension EventBody {
                     id: id, reason: reason, command: run.id("command"), end: run["end"].flatMap(RunEnd.init(stored:))))
         case "run.resumed": return .runResumed(id: id, command: run.id("command"))
         case "run.ended": return RunEnd(stored: run).map { .runEnded($0) }
+        case "run.adopted":
+            guard let epoch = run["epoch"]?.integer.flatMap(UInt64.init(exactly:)),
+                let lease = run["lease"]?["milliseconds"]?.integer
+            else { return nil }
+            return .runAdopted(id: id, epoch: epoch, leaseMilliseconds: lease)
+        case "run.queued":
+            guard let attempt = run.count("attempt"), let notBefore = run["notBefore"]?.integer else { return nil }
+            return .runQueued(
+                RunHandOn(id: id, attempt: attempt, notBefore: Timestamp(milliseconds: notBefore)))
+        default: return nil
+        }
+    }
+
+    private static func step(type: String, _ value: JSONValue) -> EventBody? {
+        guard let step = value["step"], let id: StepID = step.id("id"), let run: RunID = step.id("run") else {
+            return nil
+        }
+        switch type {
+        case "step.started":
+            guard let attempt = step.count("attempt") else { return nil }
+            return .stepStarted(id: id, run: run, attempt: attempt, label: step["label"]?.string)
+        case "step.ended":
+            return step.status.map { .stepEnded(id: id, run: run, status: $0) }
         default: return nil
         }
     }
@@ -97,7 +127,7 @@ extension EventBody {
         case "message.started":
             guard let role = message["role"]?.string.flatMap(MessageRole.init) else { return nil }
             return .messageStarted(
-                id: id, run: message.id("run"), role: role, parent: message.id("parent"),
+                id: id, run: message.id("run"), role: role, parent: message.id("parent"), step: message.id("step"),
                 audience: Audience(stored: message["audience"]))
         case "message.ended":
             return message.status.map { .messageEnded(id: id, status: $0) }
@@ -149,6 +179,8 @@ extension JSONValue {
         self[name]?.string.flatMap { Identifier<Tag>($0) }
     }
 
+    fileprivate func count(_ name: StaticString) -> Int? { self[name]?.integer.flatMap { Int(exactly: $0) } }
+
     fileprivate var status: PieceStatus? { self["status"]?.string.flatMap(PieceStatus.init) }
 }
 
@@ -159,7 +191,18 @@ extension SessionInfo {
         else { return nil }
         self.init(
             id: id, title: value["title"]?.string ?? "", metadata: Array(metadata.source),
-            policies: SessionPolicies(stored: value["policies"]), state: state)
+            policies: SessionPolicies(stored: value["policies"]), state: state,
+            forkedFrom: Origin(stored: value["forkedFrom"]))
+    }
+}
+
+extension SessionInfo.Origin {
+    /// - Parameter value: As a session's info has it.
+    init?(stored value: JSONValue?) {
+        guard let value, let session: SessionID = value.id("session"),
+            let sequence = value["seq"]?.integer.flatMap(UInt64.init(exactly:))
+        else { return nil }
+        self.init(session: session, sequence: SequenceNumber(sequence))
     }
 }
 

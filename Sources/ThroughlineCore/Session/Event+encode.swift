@@ -24,6 +24,9 @@ extension EventBody {
         case .sessionCreated(let info), .sessionUpdated(let info), .sessionClosed(let info):
             writer.key("session")
             writer.object { info.writeMembers(to: &$0) }
+        case .branchSwitched(let input):
+            writer.key("branch")
+            writer.object { $0.field("input", input.value) }
         case .inputAdded, .inputUpdated, .inputWithdrawn:
             writeInput(to: &writer)
         case .runStarted(let start):
@@ -41,9 +44,22 @@ extension EventBody {
                 $0.field("id", id.value)
                 $0.field("command", command?.value)
             }
+        case .runQueued(let wait):
+            writer.key("run")
+            wait.write(to: &writer)
+        case .runAdopted(let id, let epoch, let milliseconds):
+            writer.key("run")
+            writer.object {
+                $0.field("id", id.value)
+                $0.field("epoch", epoch)
+                $0.key("lease")
+                $0.object { $0.field("milliseconds", milliseconds) }
+            }
         case .runEnded(let end):
             writer.key("run")
             end.write(to: &writer)
+        case .stepStarted, .stepEnded:
+            writeStep(to: &writer)
         case .messageStarted, .messageEnded:
             writeMessage(to: &writer)
         case .partStarted, .partAppended, .partEnded:
@@ -88,15 +104,37 @@ extension EventBody {
         }
     }
 
+    private func writeStep(to writer: inout JSONWriter) {
+        writer.key("step")
+        switch self {
+        case .stepStarted(let id, let run, let attempt, let label):
+            writer.object {
+                $0.field("id", id.value)
+                $0.field("run", run.value)
+                $0.field("attempt", attempt)
+                $0.field("label", label)
+            }
+        case .stepEnded(let id, let run, let status):
+            writer.object {
+                $0.field("id", id.value)
+                $0.field("run", run.value)
+                $0.field("status", status.rawValue)
+            }
+        default:
+            preconditionFailure("not about a step: \(type)")
+        }
+    }
+
     private func writeMessage(to writer: inout JSONWriter) {
         writer.key("message")
         switch self {
-        case .messageStarted(let id, let run, let role, let parent, let audience):
+        case .messageStarted(let id, let run, let role, let parent, let step, let audience):
             writer.object {
                 $0.field("id", id.value)
                 $0.field("run", run?.value)
                 $0.field("role", role.rawValue)
                 $0.field("parent", parent?.value)
+                $0.field("step", step?.value)
                 audience.writeMember(to: &$0)
             }
         case .messageEnded(let id, let status):
@@ -145,6 +183,7 @@ extension EventBody.InputAddition {
         writer.object {
             $0.field("id", id.value)
             $0.field("agent", agent?.value)
+            place.writeMembers(to: &$0)
             $0.key("parts")
             $0.array(parts) { $1.write(to: &$0) }
             if followUp != .queue { $0.field("followUp", followUp.rawValue) }
@@ -231,6 +270,13 @@ extension SessionInfo {
         writer.key("policies")
         policies.write(to: &writer)
         writer.field("state", state.rawValue)
+        if let forkedFrom {
+            writer.key("forkedFrom")
+            writer.object {
+                $0.field("session", forkedFrom.session.value)
+                $0.field("seq", forkedFrom.sequence.rawValue)
+            }
+        }
     }
 }
 
@@ -243,6 +289,17 @@ extension PartHead {
         writer.field("url", url)
         writer.field("title", title)
         audience.writeMember(to: &writer)
+    }
+}
+
+extension BranchPlace {
+    func writeMembers(to writer: inout JSONWriter) {
+        writer.field("replaces", replaces?.value)
+        if isRegeneration {
+            writer.key("regenerates")
+            writer.boolean(true)
+        }
+        writer.field("after", after?.value)
     }
 }
 
@@ -287,6 +344,18 @@ extension EventBody.RunStart {
             $0.object { $0.field("milliseconds", leaseMilliseconds) }
             writeCapabilities(waitsForChildren, accepts, to: &$0)
             $0.field("budget", raw: budget?.json)
+            if attempt > 1 { $0.field("attempt", attempt) }
+            if attempts > 1 { $0.field("attempts", attempts) }
+        }
+    }
+}
+
+extension EventBody.RunHandOn {
+    func write(to writer: inout JSONWriter) {
+        writer.object {
+            $0.field("id", id.value)
+            $0.field("attempt", attempt)
+            $0.field("notBefore", notBefore.rawValue)
         }
     }
 }

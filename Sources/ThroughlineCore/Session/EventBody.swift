@@ -11,9 +11,15 @@ public enum EventBody: Hashable, Sendable {
     case runUpdated(RunUpdate)
     indirect case runWaiting(RunWait)
     case runResumed(id: RunID, command: CommandID?)
+    case branchSwitched(input: InputID)
+    case runQueued(RunHandOn)
+    case runAdopted(id: RunID, epoch: UInt64, leaseMilliseconds: Int64)
     case runEnded(RunEnd)
+    case stepStarted(id: StepID, run: RunID, attempt: Int, label: String?)
+    case stepEnded(id: StepID, run: RunID, status: PieceStatus)
     case messageStarted(
-        id: MessageID, run: RunID?, role: MessageRole, parent: MessageID?, audience: Audience = .everyone)
+        id: MessageID, run: RunID?, role: MessageRole, parent: MessageID?, step: StepID? = nil,
+        audience: Audience = .everyone)
     case messageEnded(id: MessageID, status: PieceStatus)
     case partStarted(id: PartID, message: MessageID, head: PartHead)
     case partAppended(id: PartID, run: RunID?, offset: Int, text: [UInt8])
@@ -38,11 +44,13 @@ public enum EventBody: Hashable, Sendable {
         /// It goes before this one in the queue, and not behind all.
         public var before: InputID?
         public var command: CommandID?
+        public var place: BranchPlace
 
         public init(
             id: InputID, agent: AgentName?, parts: [InputPart], followUp: FollowUp = .queue, before: InputID? = nil,
-            command: CommandID? = nil
+            command: CommandID? = nil, place: BranchPlace = BranchPlace()
         ) {
+            self.place = place
             self.id = id
             self.agent = agent
             self.parts = parts
@@ -118,6 +126,17 @@ public enum EventBody: Hashable, Sendable {
         public var waitsForChildren = false
         public var accepts: [Command.Verb]?
         public var budget: RunBudget?
+        /// Which attempt this is, of how many at most.
+        public var attempt = 1
+        public var attempts = 1
+    }
+
+    /// A run that lost its agent waits for another.
+    public struct RunHandOn: Hashable, Sendable {
+        public var id: RunID
+        /// The attempt that it waits for.
+        public var attempt: Int
+        public var notBefore: Timestamp
     }
 
     public struct RunEnd: Hashable, Sendable {
@@ -137,11 +156,16 @@ public enum EventBody: Hashable, Sendable {
         case .inputAdded: "input.added"
         case .inputUpdated: "input.updated"
         case .inputWithdrawn: "input.withdrawn"
+        case .branchSwitched: "branch.switched"
         case .runStarted: "run.started"
         case .runUpdated: "run.updated"
         case .runWaiting: "run.waiting"
         case .runResumed: "run.resumed"
+        case .runQueued: "run.queued"
+        case .runAdopted: "run.adopted"
         case .runEnded: "run.ended"
+        case .stepStarted: "step.started"
+        case .stepEnded: "step.ended"
         case .messageStarted: "message.started"
         case .messageEnded: "message.ended"
         case .partStarted: "part.started"

@@ -9,22 +9,35 @@ public enum PieceStatus: String, Sendable {
 public struct SessionInfo: Hashable, Sendable {
     public enum State: String, Sendable { case open, closed }
 
+    /// The session that it began as a copy of, and the event up to which.
+    public struct Origin: Hashable, Sendable {
+        public var session: SessionID
+        public var sequence: SequenceNumber
+
+        public init(session: SessionID, sequence: SequenceNumber) {
+            self.session = session
+            self.sequence = sequence
+        }
+    }
+
     public var id: SessionID
     public var title: String
     /// A JSON object, compact.
     public var metadata: [UInt8]
     public var policies: SessionPolicies
     public var state: State
+    public var forkedFrom: Origin?
 
     public init(
         id: SessionID, title: String = "", metadata: [UInt8] = Array("{}".utf8),
-        policies: SessionPolicies = SessionPolicies(), state: State = .open
+        policies: SessionPolicies = SessionPolicies(), state: State = .open, forkedFrom: Origin? = nil
     ) {
         self.id = id
         self.title = title
         self.metadata = metadata
         self.policies = policies
         self.state = state
+        self.forkedFrom = forkedFrom
     }
 }
 
@@ -76,6 +89,29 @@ public struct InputPart: Hashable, Sendable {
     public init(text: String) { self.init(head: PartHead(kind: .text), text: Array(text.utf8)) }
 }
 
+/// Where an input stands in the tree of a conversation.
+public struct BranchPlace: Hashable, Sendable {
+    /// The input that it stands beside: an edit of it, or the same once more for another answer.
+    public var replaces: InputID?
+    /// Whether it asks for another answer to the same.
+    public var isRegeneration: Bool
+    /// The input whose answer it follows, where that is not the input added before it.
+    public var after: InputID?
+
+    public init(replaces: InputID? = nil, isRegeneration: Bool = false, after: InputID? = nil) {
+        self.replaces = replaces
+        self.isRegeneration = isRegeneration
+        self.after = after
+    }
+}
+
+/// Inputs that stand beside each other, of which a conversation follows one.
+public struct Branch: Hashable, Sendable {
+    /// In order of creation: the first is the one that the others replace.
+    public var siblings: [InputID]
+    public var selected: InputID
+}
+
 /// What somebody sent: a durable piece of work.
 public struct Input: Hashable, Sendable {
     public enum State: String, Sendable {
@@ -96,17 +132,22 @@ public struct Input: Hashable, Sendable {
     public var agent: AgentName?
     public var parts: [InputPart]
     public var followUp = FollowUp.queue
+    public var branch = BranchPlace()
     public var state = State.queued
     public var run: RunID?
     /// The command that it was before.
     public var command: CommandID?
     /// Why it was withdrawn, where nobody did it by hand.
     public var reason: String?
+    /// The input before it in its branch.
+    public var previous: InputID?
 }
 
 /// One agent at work on inputs, under a lease.
 public struct Run: Hashable, Sendable {
     public enum State: String, Sendable {
+        /// Its agent was lost, and it waits to be taken on by another of the same name.
+        case queued
         case active
         /// It goes on later; ``Run/waiting`` says what for.
         case waiting
@@ -114,7 +155,7 @@ public struct Run: Hashable, Sendable {
         /// Its agent fell silent for longer than the lease.
         case lost
 
-        public var isOver: Bool { self != .active && self != .waiting }
+        public var isOver: Bool { self != .active && self != .waiting && self != .queued }
     }
 
     /// What the server itself lets a run wait for.
@@ -123,6 +164,14 @@ public struct Run: Hashable, Sendable {
         public static let paused = "paused"
         /// Its agent is done, and runs below it are not.
         public static let children = "children"
+    }
+
+    /// Who held the run before: its writes that were taken are known as such still.
+    struct FormerHolder: Hashable, Sendable {
+        var token: String
+        var written: UInt64
+        /// The request with which another process took the run over, where one did.
+        var adoption: WorkID?
     }
 
     public var id: RunID
@@ -139,6 +188,11 @@ public struct Run: Hashable, Sendable {
     /// The commands that its agent understands; `nil`: all.
     public var accepts: [Command.Verb]?
     public var budget: RunBudget?
+    /// Which attempt this is, of how many at most.
+    public var attempt = 1
+    public var attempts = 1
+    /// Where it is queued: when it may be taken on.
+    public var notBefore: Timestamp?
     public var state = State.active
     /// What it waits for, while it does.
     public var waiting: String?
@@ -148,6 +202,8 @@ public struct Run: Hashable, Sendable {
     public var usage: [UInt8]?
     public var error: RunError?
     public var ended: Timestamp?
+    /// In the order in which they were first begun.
+    public var steps: [Step] = []
 
     // Private: in no event and no snapshot.
     var token: String
@@ -163,7 +219,19 @@ public struct Run: Hashable, Sendable {
     var pending: [CommandID] = []
 
     /// Whether its agent may write.
-    public var isHeldByAgent: Bool { !state.isOver && held == nil }
+    public var isHeldByAgent: Bool { !state.isOver && state != .queued && held == nil }
+
+    var former: FormerHolder?
+    /// Where it is queued: its pause is over. Not kept.
+    var isReady = false
+}
+
+/// A piece of a run's work that can be done again. What a later attempt says stands for what an earlier one said.
+public struct Step: Hashable, Sendable {
+    public var id: StepID
+    public var attempt = 1
+    public var label: String?
+    public var status = PieceStatus.streaming
 }
 
 /// Why a run failed.
@@ -193,8 +261,12 @@ public struct Message: Hashable, Sendable {
     public var run: RunID?
     public var role: MessageRole
     public var parent: MessageID?
+    /// The step of its run that it belongs to.
+    public var step: StepID?
     public var audience = Audience.everyone
     public var status = PieceStatus.streaming
+    /// Another attempt says it anew.
+    public var isSuperseded = false
     public var parts: [Part] = []
 }
 

@@ -8,19 +8,22 @@ public struct Note: Hashable, Sendable {
     /// The token of the lease that started with this record.
     public var token: String?
     public var work: WorkID?
+    /// The request that brought this token, where it took a run over.
+    public var adoption: WorkID?
     /// One frame of the run's output in its caller's own format.
     public var frame: [UInt8]?
     /// How far somebody has read.
     public var read: ReadMark?
 
     public init(
-        run: RunID? = nil, write: UInt64? = nil, token: String? = nil, work: WorkID? = nil, frame: [UInt8]? = nil,
-        read: ReadMark? = nil
+        run: RunID? = nil, write: UInt64? = nil, token: String? = nil, work: WorkID? = nil,
+        adoption: WorkID? = nil, frame: [UInt8]? = nil, read: ReadMark? = nil
     ) {
         self.run = run
         self.write = write
         self.token = token
         self.work = work
+        self.adoption = adoption
         self.frame = frame
         self.read = read
     }
@@ -31,6 +34,7 @@ public struct Note: Hashable, Sendable {
             if let write { $0.field("write", write) }
             $0.field("token", token)
             $0.field("work", work?.value)
+            $0.field("adoption", adoption?.value)
             if let frame {
                 $0.key("frame")
                 $0.string(frame)
@@ -48,6 +52,7 @@ public struct Note: Hashable, Sendable {
         self.init(
             run: value.id("run"), write: value["write"]?.integer.flatMap(UInt64.init(exactly:)),
             token: value["token"]?.string,
-            work: value.id("work"), frame: value["frame"]?.textBytes, read: ReadMark(stored: value["read"]))
+            work: value.id("work"), adoption: value.id("adoption"), frame: value["frame"]?.textBytes,
+            read: ReadMark(stored: value["read"]))
     }
 }

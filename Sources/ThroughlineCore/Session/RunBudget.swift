@@ -58,7 +58,7 @@ extension SessionMachine {
 
     /// The seconds of a run are over.
     mutating func budgetIsDue(of id: RunID, at: Timestamp) {
-        guard let run = runs[id], activeRuns.contains(id) else { return }
+        guard let run = runs[id], !run.state.isOver else { return }
         exceed(run, "seconds", usage: nil, at: at)
     }
 

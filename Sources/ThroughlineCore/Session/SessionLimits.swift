@@ -6,18 +6,27 @@ public struct SessionLimits: Sendable {
     public var inputText = 256 << 10
     public var queuedInputs = 1_000
     public var activeRuns = 256
+    /// Inputs that stand beside each other.
+    public var siblings = 200
     public var eventsPerWrite = 1_000
     public var partText = 8 << 20
     /// The text of one append that a client sends.
     public var appendText = 256 << 10
     public var partsPerMessage = 1_000
     public var openMessagesPerRun = 64
+    public var stepsPerRun = 1_000
     public var label = 512
     public var usage = 4 << 10
     /// Names, addresses and titles of parts, each.
     public var attribute = 8 << 10
     public var leaseMilliseconds: ClosedRange<Int64> = 1_000...600_000
     public var defaultLeaseMilliseconds: Int64 = 30_000
+    /// How often a run with inputs is begun at most, where it loses its agents.
+    public var attempts: ClosedRange<Int> = 1...10
+    public var defaultAttempts = 3
+    /// The pause before the second attempt, which doubles with each further one, and the longest.
+    public var firstPauseMilliseconds: Int64 = 1_000
+    public var longestPauseMilliseconds: Int64 = 30_000
     /// How many ended runs of a session are remembered by the work id that started them.
     public var rememberedWork = 32
     public var listedParticipants = 32

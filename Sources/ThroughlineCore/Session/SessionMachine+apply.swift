@@ -11,16 +11,31 @@ extension SessionMachine {
         case .inputAdded, .inputUpdated, .inputWithdrawn:
             applyInput(event)
             touch(event)
+        case .branchSwitched(let input):
+            if let branch = branchOf[input] { branches[branch].selected = input }
+            touch(event)
         case .runStarted(let start):
             apply(start, event)
             touch(event)
         case .runUpdated, .runWaiting, .runResumed:
             applyProgress(event.body)
+        case .runQueued(let wait):
+            apply(wait)
+            touch(event)
+        case .runAdopted(let id, let epoch, let milliseconds):
+            fenceHolder(ofRunAt: place(of: id))
+            runs[place(of: id)].epoch = epoch
+            runs[place(of: id)].leaseMilliseconds = milliseconds
+            touch(event)
         case .runEnded(let end):
             apply(end, at: event.at)
             touch(event)
         case .messageStarted, .messageEnded:
             applyMessage(event)
+        case .stepStarted(let id, let run, let attempt, let label):
+            startStep(id, attempt: attempt, label: label, ofRunAt: place(of: run))
+        case .stepEnded(let id, let run, let status):
+            endStep(id, status, ofRunAt: place(of: run))
         case .partStarted, .partAppended, .partEnded:
             applyPart(event.body)
         case .commandRequested, .commandAccepted, .commandRejected, .commandDeferred, .commandApplied,
@@ -41,6 +56,7 @@ extension SessionMachine {
         guard let run = note.run, let index = runs.index(of: run) else { return }
         if let write = note.write { runs[index].written = write }
         if let token = note.token { runs[index].token = token }
+        if let adoption = note.adoption { runs[index].former?.adoption = adoption }
         if let work = note.work {
             runs[index].work = work
             works.append((work, run))
@@ -68,8 +84,10 @@ extension SessionMachine {
         case .inputAdded(let new):
             let input = Input(
                 id: new.id, sequence: event.sequence, at: event.at, by: event.by ?? .anonymous, agent: new.agent,
-                parts: new.parts, followUp: new.followUp, command: new.command)
+                parts: new.parts, followUp: new.followUp, branch: new.place, command: new.command,
+                previous: previous(of: new.place))
             inputs.append(input, id: new.id)
+            if let replaced = new.place.replaces { addSibling(new.id, of: replaced) }
             enqueue(new.id, new.before.map { .before($0) } ?? .last)
         case .inputUpdated(let change):
             if let parts = change.parts { inputs[place(of: change.id)].parts = parts }
@@ -81,6 +99,7 @@ extension SessionMachine {
             inputs[place(of: id)].state = .withdrawn
             inputs[place(of: id)].reason = reason
             queuedInputs.removeAll { $0 == id }
+            leaveBranch(id)
         default:
             preconditionFailure("not about an input: \(event.body.type)")
         }
@@ -95,11 +114,12 @@ extension SessionMachine {
     }
 
     private mutating func apply(_ start: EventBody.RunStart, _ event: Event) {
+        if let index = runs.index(of: start.id) { return applyAgain(start, at: index) }
         let run = Run(
             id: start.id, sequence: event.sequence, at: event.at, agent: start.agent, label: start.label,
             parent: start.parent, inputs: start.inputs, epoch: start.epoch,
             leaseMilliseconds: start.leaseMilliseconds, waitsForChildren: start.waitsForChildren,
-            accepts: start.accepts, budget: start.budget, token: "")
+            accepts: start.accepts, budget: start.budget, attempts: start.attempts, token: "")
         setBudgetTimer(of: start.id, start.budget, at: event.at)
         runs.append(run, id: start.id)
         activeRuns.append(start.id)
@@ -110,23 +130,61 @@ extension SessionMachine {
         queuedInputs.removeAll { start.inputs.contains($0) }
     }
 
+    /// A run that was queued is taken on. Its token comes with the note.
+    private mutating func applyAgain(_ start: EventBody.RunStart, at index: Int) {
+        runs[index].epoch = start.epoch
+        runs[index].leaseMilliseconds = start.leaseMilliseconds
+        runs[index].accepts = start.accepts
+        runs[index].attempt = start.attempt
+        runs[index].notBefore = nil
+        runs[index].state = .active
+        supersedeUnfinished(ofRunAt: index)
+        queuedRuns.removeAll { $0 == start.id }
+    }
+
+    /// It stays among the active ones: nothing else is answered in its queue, and those below it have not lost it.
+    private mutating func apply(_ wait: EventBody.RunHandOn) {
+        let index = place(of: wait.id)
+        fenceHolder(ofRunAt: index)
+        runs[index].attempt = wait.attempt
+        runs[index].notBefore = wait.notBefore
+        runs[index].isReady = false
+        runs[index].state = .queued
+        runs[index].waiting = nil
+        queuedRuns = (queuedRuns + [wait.id]).sorted { place(of: $0) < place(of: $1) }
+    }
+
+    /// The token is good for nothing any more but to hear that a write was taken.
+    private mutating func fenceHolder(ofRunAt index: Int) {
+        runs[index].former = Run.FormerHolder(token: runs[index].token, written: runs[index].written)
+        runs[index].token = ""
+        runs[index].written = 0
+        runs[index].work = nil
+        let id = runs[index].id
+        works.removeAll { $0.run == id }
+    }
+
     private mutating func apply(_ end: EventBody.RunEnd, at: Timestamp) {
         let index = place(of: end.id)
+        // Nobody holds a queued run, so nobody is left to be told.
+        let isQueued = runs[index].state == .queued
+        runs[index].notBefore = nil
         runs[index].state = end.reason
         runs[index].usage = end.usage
         runs[index].error = end.error
         runs[index].ended = at
         runs[index].waiting = nil
         // The agent of one that only waited for others has been gone for long.
-        runs[index].untold = runs[index].held == nil ? end.command : nil
+        runs[index].untold = runs[index].held == nil && !isQueued ? end.command : nil
         runs[index].held = nil
         activeRuns.removeAll { $0 == end.id }
         timers.clear(.budget(end.id))
+        queuedRuns.removeAll { $0 == end.id }
         let inputState: Input.State =
             switch end.reason {
             case .completed: .answered
             case .cancelled: .cancelled
-            case .failed, .lost, .active, .waiting: .unanswered
+            case .failed, .lost, .active, .waiting, .queued: .unanswered
             }
         for id in runs[index].inputs { inputs[place(of: id)].state = inputState }
     }
@@ -155,11 +213,11 @@ extension SessionMachine {
 
     private mutating func applyMessage(_ event: Event) {
         switch event.body {
-        case .messageStarted(let id, let run, let role, let parent, let audience):
+        case .messageStarted(let id, let run, let role, let parent, let step, let audience):
             messages.append(
                 Message(
                     id: id, sequence: event.sequence, at: event.at, by: event.by ?? .server, run: run, role: role,
-                    parent: parent, audience: audience),
+                    parent: parent, step: step, audience: audience),
                 id: id)
             restricted.set(audience, of: id)
             if run == nil { spoke(event.by, at: event.at) }

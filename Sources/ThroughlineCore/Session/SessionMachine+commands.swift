@@ -69,7 +69,9 @@ extension SessionMachine {
     }
 
     private func going(_ id: RunID, otherwise reason: String) -> Result<Run, NoRun> {
-        guard let run = runs[id], run.isHeldByAgent else { return .failure(NoRun(text: reason, run: id)) }
+        guard let run = runs[id], run.isHeldByAgent else {
+            return .failure(NoRun(text: runs[id]?.state == .queued ? "run_queued" : reason, run: id))
+        }
         return .success(run)
     }
 

@@ -47,7 +47,11 @@ extension SessionMachine {
             for seed in exchange.seeds { write(seed, at: at) }
         }
         if inputs[exchange.input] == nil {
-            emit(.inputAdded(.init(id: exchange.input, agent: request.agent, parts: exchange.parts)), by: by, at: at)
+            let place = try place(replacing: nil, isRegeneration: false)
+            emit(
+                .inputAdded(
+                    .init(id: exchange.input, agent: request.agent, parts: exchange.parts, place: place)), by: by,
+                at: at)
             if cancelIfAwaited(exchange.input, at: at) {
                 throw Refusal(.inputNotQueued, "The input \(exchange.input) was stopped before it came.")
             }
@@ -61,7 +65,7 @@ extension SessionMachine {
     private func checkExchange(_ exchange: Exchange, _ request: RunRequest) throws(Refusal) {
         try requireNoBaton()
         guard runs[request.id] == nil else { throw Refusal(.runExists, "There is a run \(request.id) already.") }
-        guard activeRuns.count < limits.activeRuns else {
+        guard hasRoomForRun else {
             throw Refusal(.tooMany, "\(limits.activeRuns) runs are active. Wait until one ends.")
         }
     }

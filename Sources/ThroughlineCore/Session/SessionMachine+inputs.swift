@@ -29,8 +29,8 @@ extension SessionMachine {
     ///
     /// - Parameter followUp: `nil`: what the session says.
     public mutating func addInput(
-        _ id: InputID, parts: [InputPart], agent: AgentName?, followUp: FollowUp? = nil, by: Participant,
-        at: Timestamp
+        _ id: InputID, parts: [InputPart], agent: AgentName?, followUp: FollowUp? = nil, replaces: InputID? = nil,
+        isRegeneration: Bool = false, by: Participant, at: Timestamp
     ) throws(Refusal) -> Bool {
         if inputs[id] != nil { return false }
         try requireOpen()
@@ -38,6 +38,7 @@ extension SessionMachine {
             throw Refusal(
                 .tooMany, "\(limits.queuedInputs) inputs are waiting already. Wait for an agent, or withdraw some.")
         }
+        let place = try place(replacing: replaces, isRegeneration: isRegeneration)
         let policy = policy(of: followUp)
         if policy == .reject, let run = runsAnswering(agent).first {
             throw Refusal(
@@ -46,7 +47,8 @@ extension SessionMachine {
         }
         let next = policy == .interrupt ? queuedInputs.first { inputs[$0]?.agent == agent } : nil
         emit(
-            .inputAdded(.init(id: id, agent: agent, parts: parts, followUp: policy, before: next)), by: by, at: at)
+            .inputAdded(.init(id: id, agent: agent, parts: parts, followUp: policy, before: next, place: place)),
+            by: by, at: at)
         if !cancelIfAwaited(id, at: at) { applyFollowUp(policy, of: id, in: agent, by: by, at: at) }
         return true
     }

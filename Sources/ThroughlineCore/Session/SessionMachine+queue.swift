@@ -16,11 +16,11 @@ extension SessionMachine {
         return [first] + merged.prefix(limits.mergedInputs - 1)
     }
 
-    /// The queues that have an input to hand out, each with the time of its oldest. `nil` is the queue for any agent.
+    /// The queues that have an input or a queued run to hand out, each with the time of its oldest. `nil` is the queue for any agent.
     public var claimableQueues: [(agent: AgentName?, since: Timestamp)] {
         let state = queues
         var seen: Set<AgentName?> = []
-        var found: [(agent: AgentName?, since: Timestamp)] = []
+        var found = readyRuns
         for id in queuedInputs {
             guard let input = inputs[id], state.isOpen(for: input), seen.insert(input.agent).inserted else { continue }
             found.append((input.agent, input.at))

@@ -9,6 +9,8 @@ public struct RunRequest: Hashable, Sendable {
     /// The commands that the agent understands; `nil`: all.
     public var accepts: [Command.Verb]?
     public var leaseMilliseconds: Int64
+    /// How often it is begun at most, where it has inputs and loses its agents.
+    public var attempts: Int
     /// The lease's token, random, minted by the shell.
     public var token: String
     public var work: WorkID?
@@ -16,8 +18,8 @@ public struct RunRequest: Hashable, Sendable {
 
     public init(
         id: RunID, agent: AgentName, label: String? = nil, parent: RunID? = nil, inputs: [InputID] = [],
-        waitsForChildren: Bool = false, accepts: [Command.Verb]? = nil, leaseMilliseconds: Int64, token: String,
-        work: WorkID? = nil
+        waitsForChildren: Bool = false, accepts: [Command.Verb]? = nil, leaseMilliseconds: Int64, attempts: Int = 1,
+        token: String, work: WorkID? = nil
     ) {
         self.id = id
         self.agent = agent
@@ -27,26 +29,31 @@ public struct RunRequest: Hashable, Sendable {
         self.waitsForChildren = waitsForChildren
         self.accepts = accepts
         self.leaseMilliseconds = leaseMilliseconds
+        self.attempts = attempts
         self.token = token
         self.work = work
     }
 }
 
 extension SessionMachine {
-    /// Starts a run. False if this very run was started before: a retry then gets the same lease.
+    /// Starts a run. False if this very run was started before: a retry then gets the same lease. One that is queued is taken on.
     public mutating func startRun(_ request: RunRequest, by: Participant, at: Timestamp) throws(Refusal) -> Bool {
         if let run = runs[request.id] {
             guard run.agent == request.agent else {
                 throw Refusal(.runExists, "A run of this id belongs to another agent. Use another id.")
             }
-            return false
+            guard run.state == .queued else { return false }
+            try requireNoBaton()
+            takeOn(run, request, by: by, at: at)
+            return true
         }
         try requireOpen()
         try checkStart(request)
         let start = EventBody.RunStart(
             id: request.id, agent: request.agent, label: request.label, parent: request.parent,
             inputs: request.inputs, epoch: 1, leaseMilliseconds: request.leaseMilliseconds,
-            waitsForChildren: request.waitsForChildren, accepts: request.accepts, budget: request.budget)
+            waitsForChildren: request.waitsForChildren, accepts: request.accepts, budget: request.budget,
+            attempts: request.inputs.isEmpty ? 1 : request.attempts)
         emit(
             .runStarted(start), by: by, at: at,
             note: Note(run: request.id, token: request.token, work: request.work))
@@ -55,14 +62,14 @@ extension SessionMachine {
 
     private func checkStart(_ request: RunRequest) throws(Refusal) {
         try requireNoBaton()
-        guard activeRuns.count < limits.activeRuns else {
+        guard hasRoomForRun else {
             throw Refusal(.tooMany, "\(limits.activeRuns) runs are active. Wait until one ends.")
         }
         if let parent = request.parent {
             guard let run = runs[parent] else {
                 throw Refusal(.runNotFound, "There is no run \(parent) to be the parent.")
             }
-            guard run.isHeldByAgent else { throw ended(run) }
+            guard run.isHeldByAgent || run.state == .queued else { throw ended(run) }
         }
         for id in request.inputs {
             guard let input = inputs[id] else { throw Refusal(.inputNotFound, "The session has no input \(id).") }
@@ -93,14 +100,11 @@ extension SessionMachine {
         try requireActive(try holder(of: id, token: token), at: at)
     }
 
-    /// The lease of a run is over: an active one is lost; of a cancelled one nobody is left to be told.
+    /// The lease of a run is over: an active one is handed on or lost; of a cancelled one nobody is left to be told.
     public mutating func expireLease(of id: RunID, at: Timestamp) {
         guard let run = runs[id] else { return }
-        if run.isHeldByAgent {
-            finish(run, as: .lost, by: .server, at: at)
-        } else {
-            holderTold(of: id, at: at)
-        }
+        guard run.isHeldByAgent else { return holderTold(of: id, at: at) }
+        if canBeHandedOn(run) { handOn(run, at: at) } else { finish(run, as: .lost, by: .server, at: at) }
     }
 
     /// The holder of a cancelled run knows it now.
@@ -139,9 +143,10 @@ extension SessionMachine {
             switch reason {
             case .completed: .complete
             case .cancelled: .cancelled
-            case .failed, .lost, .active, .waiting: .interrupted
+            case .failed, .lost, .active, .waiting, .queued: .interrupted
             }
-        for message in runs[run.id]?.openMessages ?? [] { finish(message, as: status, by: by, at: at) }
+        finishMessages(of: run.id, as: status, by: by, at: at)
+        finishSteps(of: run.id, as: status, by: by, at: at)
         withdrawRequests(of: run.id, as: reason, at: at)
     }
 
@@ -154,6 +159,10 @@ extension SessionMachine {
         let end = EventBody.RunEnd(id: run.id, reason: reason, usage: usage, error: error, command: command)
         emit(.runEnded(end), by: by, at: at)
         releaseAncestors(of: run.id, at: at)
+    }
+
+    mutating func finishMessages(of run: RunID, as status: PieceStatus, by: Participant, at: Timestamp) {
+        for message in runs[run]?.openMessages ?? [] { finish(message, as: status, by: by, at: at) }
     }
 
     mutating func finish(_ id: MessageID, as status: PieceStatus, by: Participant, at: Timestamp) {

@@ -13,6 +13,10 @@ extension SessionMachine {
     public mutating func write(
         _ events: [AgentEvent], run id: RunID, token: String, number: UInt64?, frame: [UInt8]? = nil, at: Timestamp
     ) throws(Refusal) -> Written {
+        if let number, let former = runs[id]?.former, number <= former.written, ConstantTime.equal(former.token, token)
+        {
+            return Written(number: former.written, isDuplicate: true)
+        }
         let run = try holder(of: id, token: token)
         if let number, number <= run.written { return Written(number: run.written, isDuplicate: true) }
         try requireActive(run, at: at)
@@ -57,12 +61,14 @@ extension SessionMachine {
     }
 
     /// How to take one event of a refused write back.
-    private enum Undo {
+    enum Undo {
         case messageStarted(MessageID)
         case messageEnded(MessageID)
         case partStarted(PartID)
         case partAppended(PartID, length: Int)
         case partEnded(PartID)
+        /// The steps as they were, and the messages that were not superseded.
+        case steps([Step], shown: [Int])
         indirect case requestOpened(AgentRequestID, previous: AgentRequest?)
         indirect case runChanged(Run)
         indirect case commandChanged(Command, of: Run, input: Input?)
@@ -73,10 +79,17 @@ extension SessionMachine {
     ) throws(Refusal) {
         let agent = Participant.agent(run.agent)
         switch event {
-        case .messageStarted(let id, let role, let parent, let audience):
+        case .stepStarted(let id, let attempt, let label):
+            try startStep(id, attempt: attempt, label: label, of: run, by: agent, at: at, undo: &undo)
+        case .stepEnded(let id, let status):
+            try endStep(id, status, of: run, by: agent, at: at, undo: &undo)
+        case .messageStarted(let id, let role, let parent, let step, let audience):
             try checkMessage(id, parent: parent, of: run)
+            let step = try self.step(named: step, of: run.id)
             emit(
-                .messageStarted(id: id, run: run.id, role: role, parent: parent, audience: audience), by: agent, at: at)
+                .messageStarted(
+                    id: id, run: run.id, role: role, parent: parent, step: step, audience: audience),
+                by: agent, at: at)
             undo.append(.messageStarted(id))
         case .messageEnded(let id, let status):
             let message = try openMessage(id, of: run)
@@ -227,6 +240,9 @@ extension SessionMachine {
             }
         case .partEnded(let id):
             if let place = parts[id] { messages[place.message].parts[place.part].status = .streaming }
+        case .steps(let steps, let shown):
+            if let index = runs.index(of: run) { runs[index].steps = steps }
+            for index in shown { messages[index].isSuperseded = false }
         case .requestOpened(let id, let previous):
             revertRequest(id, to: previous)
         case .runChanged(let run): put(back: run)

@@ -26,7 +26,12 @@ public struct SessionMachine: Sendable {
     var queuedInputs: [InputID] = []
     /// The cancels of inputs that have not come yet.
     var awaitedInputs: [InputID: [CommandID]] = [:]
+    var branches: [Branch] = []
+    /// Which branch an input with siblings is in.
+    var branchOf: [InputID: Int] = [:]
     var activeRuns: [RunID] = []
+    /// Those that wait to be taken on, oldest first.
+    var queuedRuns: [RunID] = []
     var openRequests: [AgentRequestID] = []
     var participants: [String] = []
     var works: [(work: WorkID, run: RunID)] = []

@@ -6,6 +6,8 @@ public struct SessionSummary: Sendable {
     public var activeRuns: Int
     /// The cancelled runs whose holders have not been told yet.
     public var untoldRuns: Int
+    /// The runs that wait to be taken on.
+    public var queuedRuns: Int
     public var queuedInputs: Int
     /// The queues with an input to hand out, and since when it waits.
     public var claimable: [(agent: AgentName?, since: Timestamp)]
@@ -23,6 +25,7 @@ public struct SessionSummary: Sendable {
             $0.field("updated", updated.rawValue)
             $0.field("runs", activeRuns)
             $0.field("untold", untoldRuns)
+            if queuedRuns > 0 { $0.field("queuedRuns", queuedRuns) }
             $0.field("queued", queuedInputs)
             $0.key("claimable")
             $0.array(claimable) { writer, queue in
@@ -53,11 +56,13 @@ public struct SessionSummary: Sendable {
         else { return nil }
         info = SessionInfo(
             id: id, title: session["title"]?.string ?? "", metadata: Array(metadata.source),
-            policies: SessionPolicies(stored: session["policies"]), state: state)
+            policies: SessionPolicies(stored: session["policies"]), state: state,
+            forkedFrom: SessionInfo.Origin(stored: session["forkedFrom"]))
         self.created = Timestamp(milliseconds: created)
         self.updated = Timestamp(milliseconds: updated)
         activeRuns = value["runs"]?.integer.map { Int($0) } ?? 0
         untoldRuns = value["untold"]?.integer.map { Int($0) } ?? 0
+        queuedRuns = value["queuedRuns"]?.integer.map { Int($0) } ?? 0
         queuedInputs = value["queued"]?.integer.map { Int($0) } ?? 0
         claimable = (value["claimable"]?.elements ?? []).map {
             ($0.id("agent"), Timestamp(milliseconds: $0["since"]?.integer ?? 0))
@@ -72,7 +77,7 @@ public struct SessionSummary: Sendable {
 
     init(
         info: SessionInfo, created: Timestamp, updated: Timestamp, activeRuns: Int, untoldRuns: Int,
-        queuedInputs: Int, claimable: [(agent: AgentName?, since: Timestamp)], participants: [String],
+        queuedRuns: Int, queuedInputs: Int, claimable: [(agent: AgentName?, since: Timestamp)], participants: [String],
         works: [(work: WorkID, run: RunID)], wakeUp: Timestamp?
     ) {
         self.info = info
@@ -80,6 +85,7 @@ public struct SessionSummary: Sendable {
         self.updated = updated
         self.activeRuns = activeRuns
         self.untoldRuns = untoldRuns
+        self.queuedRuns = queuedRuns
         self.queuedInputs = queuedInputs
         self.claimable = claimable
         self.participants = participants
@@ -91,8 +97,8 @@ public struct SessionSummary: Sendable {
 extension SessionMachine {
     public var summary: SessionSummary {
         SessionSummary(
-            info: info, created: created, updated: updated, activeRuns: activeRuns.count,
-            untoldRuns: untoldRuns.count, queuedInputs: queuedInputs.count,
+            info: info, created: created, updated: updated, activeRuns: activeRuns.count - queuedRuns.count,
+            untoldRuns: untoldRuns.count, queuedRuns: queuedRuns.count, queuedInputs: queuedInputs.count,
             claimable: baton == nil ? claimableQueues : [],
             participants: participants, works: works, wakeUp: nextWakeUp)
     }
@@ -108,6 +114,7 @@ extension SessionMachine {
     public func command(_ id: CommandID) -> Command? { commands[id] }
     public var allMessages: [Message] { messages.items }
     public var allInputs: [Input] { inputs.items }
+    public var allCommands: [Command] { commands.items }
 
     /// The lease of a run, for its holder's eyes only.
     public func lease(of id: RunID) -> (epoch: UInt64, token: String, milliseconds: Int64)? {

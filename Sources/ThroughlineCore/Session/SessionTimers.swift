@@ -2,8 +2,6 @@
 enum SessionTimer: Hashable, Sendable {
     /// A command that nobody has carried out expires.
     case command(CommandID)
-    /// A run that was lost is offered to another agent.
-    case handOn(RunID)
     /// A request that nobody answered expires.
     case request(AgentRequestID)
     /// The baton goes back, since its holder says nothing.
@@ -45,7 +43,6 @@ extension SessionTimer {
     fileprivate var name: String {
         switch self {
         case .command(let id): "command \(id.value)"
-        case .handOn(let id): "hand-on \(id.value)"
         case .request(let id): "request \(id.value)"
         case .baton: "baton"
         case .budget(let id): "budget \(id.value)"
@@ -62,7 +59,6 @@ extension SessionMachine {
         for timer in timers.takeDue(at) {
             switch timer {
             case .command(let id): commandIsDue(id, at: at)
-            case .handOn: break  // Slice C.
             case .request(let id): expire(id, at: at)
             case .baton: batonIsDue(at: at)
             case .budget(let id): budgetIsDue(of: id, at: at)
@@ -77,9 +73,6 @@ extension SessionTimers: StateCodable {
             switch entry.key {
             case .command(let id):
                 writer.number(1)
-                writer.text(id.value)
-            case .handOn(let id):
-                writer.number(2)
                 writer.text(id.value)
             case .request(let id):
                 writer.number(3)
@@ -99,7 +92,6 @@ extension SessionTimers: StateCodable {
             let timer: SessionTimer =
                 switch try reader.integer() {
                 case 1: .command(try reader.id())
-                case 2: .handOn(try reader.id())
                 case 3: .request(try reader.id())
                 case 4: .baton
                 case 5: .budget(try reader.id())

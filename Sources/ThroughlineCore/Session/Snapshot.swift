@@ -31,6 +31,7 @@ extension SessionMachine {
             $0.array(inputs.items) { $1.write(to: &$0) }
             $0.key("queue")
             $0.array(queuedInputs) { $0.string($1.value) }
+            writeBranches(to: &$0)
             $0.key("runs")
             $0.array(runs.items) { $1.write(to: &$0) }
             $0.key("messages")
@@ -92,6 +93,7 @@ extension Input {
             $0.key("by")
             by.write(to: &$0)
             $0.field("agent", agent?.value)
+            branch.writeMembers(to: &$0)
             $0.key("parts")
             $0.array(parts) { $1.write(to: &$0) }
             if followUp != .queue { $0.field("followUp", followUp.rawValue) }
@@ -117,15 +119,28 @@ extension Run {
             $0.field("epoch", epoch)
             writeCapabilities(waitsForChildren, accepts, to: &$0)
             $0.field("budget", raw: budget?.json)
+            if attempt > 1 { $0.field("attempt", attempt) }
+            if attempts > 1 { $0.field("attempts", attempts) }
             $0.field("state", state.rawValue)
             $0.field("waiting", waiting)
             $0.field("progress", raw: progress)
+            if let notBefore { $0.field("notBefore", notBefore.rawValue) }
             $0.field("usage", raw: usage)
             if let error {
                 $0.key("error")
                 error.write(to: &$0)
             }
             if let ended { $0.field("ended", ended.rawValue) }
+            guard !steps.isEmpty else { return }
+            $0.key("steps")
+            $0.array(steps) { writer, step in
+                writer.object {
+                    $0.field("id", step.id.value)
+                    $0.field("attempt", step.attempt)
+                    $0.field("label", step.label)
+                    $0.field("status", step.status.rawValue)
+                }
+            }
         }
     }
 }
@@ -141,8 +156,13 @@ extension Message {
             $0.field("run", run?.value)
             $0.field("role", role.rawValue)
             $0.field("parent", parent?.value)
+            $0.field("step", step?.value)
             audience.writeMember(to: &$0)
             $0.field("status", status.rawValue)
+            if isSuperseded {
+                $0.key("superseded")
+                $0.boolean(true)
+            }
             $0.key("parts")
             $0.array(parts) { writer, part in
                 writer.object {

@@ -23,6 +23,10 @@ extension OperationDecoder {
             return .partEnded(id: try requiredID(part, "id"), status: try status(part))
         case "request.opened": return try requestOpened(member(value, "request"))
         case "message.started": return try messageStarted(member(value, "message"))
+        case "step.started": return try stepStarted(member(value, "step"))
+        case "step.ended":
+            let step = try member(value, "step")
+            return .stepEnded(id: try requiredID(step, "id"), status: try status(step))
         case "message.ended":
             let message = try member(value, "message")
             return .messageEnded(id: try requiredID(message, "id"), status: try status(message))
@@ -34,7 +38,7 @@ extension OperationDecoder {
         default:
             throw Refusal(
                 .eventUnsupported,
-                "An agent writes message.*, part.*, request.opened, run.updated, run.waiting, run.resumed, "
+                "An agent writes step.*, message.*, part.*, request.opened, run.updated, run.waiting, run.resumed, "
                     + "command.applied and command.deferred.")
         }
     }
@@ -104,7 +108,19 @@ extension OperationDecoder {
         }
         return .messageStarted(
             id: try requiredID(message, "id"), role: role, parent: try optionalID(message, "parent"),
-            audience: try audience(message))
+            step: try optionalID(message, "step"), audience: try audience(message))
+    }
+
+    private func stepStarted(_ step: JSONValue) throws(Refusal) -> AgentEvent {
+        var attempt: Int?
+        if let given = step["attempt"], !given.isNull {
+            guard let number = given.integer, (1...1_000_000).contains(number) else {
+                throw invalid("attempt", "is a number from 1")
+            }
+            attempt = Int(number)
+        }
+        return .stepStarted(
+            id: try requiredID(step, "id"), attempt: attempt, label: try text(step, "label", maximum: limits.label))
     }
 
     private func status(_ value: JSONValue) throws(Refusal) -> PieceStatus {

@@ -40,7 +40,40 @@ public struct OperationDecoder: Sendable {
         .addInput(
             .init(
                 id: try optionalID(body, "id"), parts: try inputParts(body), agent: try optionalID(body, "agent"),
-                followUp: try followUp(body)))
+                followUp: try followUp(body), replaces: try optionalID(body, "replaces")))
+    }
+
+    /// - Parameter tokens: `nil` for the default.
+    public func context(branch: String?, tokens: Int?, format: String?) throws(Refusal) -> ContextQuery {
+        guard format ?? "openai" == "openai" else {
+            throw Refusal(.formatUnavailable, "The format is openai; there is no other yet.")
+        }
+        var query = ContextQuery(tokens: tokens ?? ContextQuery.defaultTokens)
+        if let branch {
+            guard let id = InputID(branch) else { throw Refusal(.idInvalid, "branch is the id of an input.") }
+            query.branch = id
+        }
+        return query
+    }
+
+    /// What a fork is asked to be: its id, the event, its title.
+    public func fork(
+        _ body: JSONValue, idIn name: StaticString = "id"
+    ) throws(Refusal) -> (id: SessionID?, at: SequenceNumber?, title: String?) {
+        var sequence: SequenceNumber?
+        if let at = body["at"], !at.isNull {
+            guard let number = at.integer, number > 0 else { throw invalid("at", "is the seq of an event") }
+            sequence = SequenceNumber(UInt64(number))
+        }
+        return (try optionalID(body, name), sequence, try title(body))
+    }
+
+    public func regenerate(_ input: InputID, _ body: JSONValue) throws(Refusal) -> Operation {
+        .regenerate(input: input, id: try optionalID(body, "id"), agent: try optionalID(body, "agent"))
+    }
+
+    public func selectBranch(_ body: JSONValue) throws(Refusal) -> Operation {
+        .selectBranch(input: try requiredID(body, "input"))
     }
 
     public func updateInput(_ id: InputID, _ body: JSONValue) throws(Refusal) -> Operation {
@@ -101,7 +134,7 @@ public struct OperationDecoder: Sendable {
             id: try optionalID(body, "id"), agent: try requiredID(body, "agent"), label: label,
             parent: try optionalID(body, "parent"), inputs: inputs,
             waitsForChildren: try boolean(body, "waitsForChildren") ?? false, accepts: try accepts(body),
-            leaseMilliseconds: try lease(body))
+            leaseMilliseconds: try lease(body), attempts: try attempts(body))
         start.budget = try budget(body)
         return .startRun(start)
     }
@@ -131,6 +164,13 @@ public struct OperationDecoder: Sendable {
             .init(run: run, token: token, reason: state, usage: try usage(body), error: try runError(body)))
     }
 
+    public func adopt(_ run: RunID, token: String, _ body: JSONValue) throws(Refusal) -> Operation {
+        .adopt(
+            .init(
+                run: run, token: token, request: try optionalID(body, "id"),
+                leaseMilliseconds: body["lease"] == nil ? nil : try lease(body)))
+    }
+
     /// `lease.milliseconds`, or the default.
     public func lease(_ body: JSONValue) throws(Refusal) -> Int64 {
         guard let lease = body["lease"] else { return limits.defaultLeaseMilliseconds }
@@ -140,6 +180,15 @@ public struct OperationDecoder: Sendable {
                 "is \(limits.leaseMilliseconds.lowerBound) to \(limits.leaseMilliseconds.upperBound)")
         }
         return milliseconds
+    }
+
+    /// `attempts`, or the default.
+    public func attempts(_ body: JSONValue) throws(Refusal) -> Int {
+        guard let attempts = body["attempts"] else { return limits.defaultAttempts }
+        guard let number = attempts.integer.flatMap({ Int(exactly: $0) }), limits.attempts.contains(number) else {
+            throw invalid("attempts", "is \(limits.attempts.lowerBound) to \(limits.attempts.upperBound)")
+        }
+        return number
     }
 
     public func optionalID<Tag>(_ body: JSONValue, _ name: StaticString) throws(Refusal) -> Identifier<Tag>? {

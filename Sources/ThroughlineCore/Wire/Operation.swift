@@ -4,12 +4,16 @@ public enum Operation: Sendable {
     case update(SessionPatch)
     case addInput(AddInput)
     case updateInput(id: InputID, parts: [InputPart]?, place: InputPlace? = nil)
+    /// Has an input answered once more, as a new input `id`.
+    case regenerate(input: InputID, id: InputID?, agent: AgentName?)
+    case selectBranch(input: InputID)
     case withdrawInput(id: InputID)
     case command(id: CommandID?, CommandOrder)
     case startRun(StartRun)
     case write(Write)
     case heartbeat(run: RunID, token: String)
     case endRun(EndRun)
+    case adopt(Adopt)
     case answer(RequestAnswer)
     /// A heartbeat that says what the run has used so far.
     case spend(run: RunID, token: String, usage: [UInt8])
@@ -23,8 +27,13 @@ public enum Operation: Sendable {
         public var agent: AgentName?
         /// `nil`: as the session's policy is.
         public var followUp: FollowUp?
+        public var replaces: InputID?
 
-        public init(id: InputID?, parts: [InputPart], agent: AgentName? = nil, followUp: FollowUp? = nil) {
+        public init(
+            id: InputID?, parts: [InputPart], agent: AgentName? = nil, followUp: FollowUp? = nil,
+            replaces: InputID? = nil
+        ) {
+            self.replaces = replaces
             self.id = id
             self.parts = parts
             self.agent = agent
@@ -42,10 +51,12 @@ public enum Operation: Sendable {
         public var accepts: [Command.Verb]?
         public var leaseMilliseconds: Int64
         public var budget: RunBudget?
+        public var attempts: Int
 
         public init(
             id: RunID?, agent: AgentName, label: String? = nil, parent: RunID? = nil, inputs: [InputID] = [],
-            waitsForChildren: Bool = false, accepts: [Command.Verb]? = nil, leaseMilliseconds: Int64
+            waitsForChildren: Bool = false, accepts: [Command.Verb]? = nil, leaseMilliseconds: Int64,
+            attempts: Int = 1
         ) {
             self.id = id
             self.agent = agent
@@ -55,6 +66,7 @@ public enum Operation: Sendable {
             self.waitsForChildren = waitsForChildren
             self.accepts = accepts
             self.leaseMilliseconds = leaseMilliseconds
+            self.attempts = attempts
         }
     }
 
@@ -72,6 +84,22 @@ public enum Operation: Sendable {
             self.number = number
             self.events = events
             self.frame = frame
+        }
+    }
+
+    public struct Adopt: Sendable {
+        public var run: RunID
+        public var token: String
+        /// Names the request, so that a retry of it gets the same lease.
+        public var request: WorkID?
+        /// `nil`: as long as before.
+        public var leaseMilliseconds: Int64?
+
+        public init(run: RunID, token: String, request: WorkID? = nil, leaseMilliseconds: Int64? = nil) {
+            self.run = run
+            self.token = token
+            self.request = request
+            self.leaseMilliseconds = leaseMilliseconds
         }
     }
 

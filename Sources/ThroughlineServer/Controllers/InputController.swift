@@ -18,6 +18,16 @@ struct InputController: Sendable {
             try fields.decoder.updateInput(input, try await fields.object(request)), request, context)
     }
 
+    func regenerate(request: Request, context: some RequestContext) async throws -> Response {
+        let input: InputID = try fields.id("input", context)
+        return try await perform(
+            try fields.decoder.regenerate(input, try await fields.object(request)), request, context)
+    }
+
+    func selectBranch(request: Request, context: some RequestContext) async throws -> Response {
+        try await perform(try fields.decoder.selectBranch(try await fields.object(request)), request, context)
+    }
+
     func withdraw(request: Request, context: some RequestContext) async throws -> Response {
         try await perform(.withdrawInput(id: try fields.id("input", context)), request, context)
     }

@@ -16,11 +16,13 @@ struct RunController: Sendable {
         let work: WorkID = try fields.decoder.optionalID(body, "id") ?? WorkID(unchecked: engine.randomID("w-"))
         let agent: AgentName = try fields.decoder.requiredID(body, "agent")
         let lease = try fields.decoder.lease(body)
+        let attempts = try fields.decoder.attempts(body)
         let accepts = try fields.decoder.accepts(body)
         let wait = try waitSeconds(body)
         // An agent that has gone away must not be given an input.
         let answer = try await CallerWatch().whilePresent {
-            try await take(work, agent, wait: wait, lease: lease, accepts: accepts, by: participant)
+            try await take(
+                work, agent, wait: wait, lease: lease, attempts: attempts, accepts: accepts, by: participant)
         }
         return answer.map { Response(json: $0.body) } ?? Response(status: .noContent)
     }
@@ -34,7 +36,7 @@ struct RunController: Sendable {
     }
 
     private func take(
-        _ work: WorkID, _ agent: AgentName, wait: Int64, lease: Int64, accepts: [Command.Verb]?,
+        _ work: WorkID, _ agent: AgentName, wait: Int64, lease: Int64, attempts: Int, accepts: [Command.Verb]?,
         by participant: Participant
     ) async throws -> WorkAnswer? {
         let leave = LeaveOnce()
@@ -42,7 +44,8 @@ struct RunController: Sendable {
             await withCheckedContinuation { continuation in
                 leave.set(
                     engine.takeWork(
-                        work, agent: agent, wait: .seconds(wait), leaseMilliseconds: lease, accepts: accepts,
+                        work, agent: agent, wait: .seconds(wait), leaseMilliseconds: lease, attempts: attempts,
+                        accepts: accepts,
                         by: participant
                     ) { continuation.resume(returning: $0) })
             }
@@ -60,6 +63,13 @@ struct RunController: Sendable {
         let token = try fields.lease(request)
         let heartbeat = try fields.decoder.heartbeat(run, token: token, try await fields.object(request))
         return try await perform(heartbeat, request, context)
+    }
+
+    func adopt(request: Request, context: some RequestContext) async throws -> Response {
+        let run: RunID = try fields.id("run", context)
+        let token = try fields.lease(request)
+        return try await perform(
+            try fields.decoder.adopt(run, token: token, try await fields.object(request)), request, context)
     }
 
     func end(request: Request, context: some RequestContext) async throws -> Response {

@@ -33,6 +33,32 @@ struct SessionController: Sendable {
         return Response(json: snapshot)
     }
 
+    func conversation(request: Request, context: some RequestContext) async throws -> Response {
+        let session: SessionID = try fields.id("session", context)
+        let participant = try RequestIdentity.participant(of: request)
+        let parameters = request.uri.queryParameters
+        let query = try fields.decoder.context(
+            branch: parameters["branch"].map { String($0) },
+            tokens: try fields.integer("tokens", request, 1...Int(Int32.max)),
+            format: parameters["format"].map { String($0) })
+        let answer = try await withCheckedContinuation { continuation in
+            engine.context(of: session, query, by: participant) { continuation.resume(returning: $0) }
+        }.get()
+        return Response(answer: answer)
+    }
+
+    func fork(request: Request, context: some RequestContext) async throws -> Response {
+        let source: SessionID = try fields.id("session", context)
+        let participant = try RequestIdentity.participant(of: request)
+        let asked = try fields.decoder.fork(try await fields.object(request))
+        let answer = try await withCheckedContinuation { continuation in
+            engine.fork(source, at: asked.at, as: asked.id, title: asked.title, by: participant) {
+                continuation.resume(returning: $0)
+            }
+        }.get()
+        return Response(answer: answer)
+    }
+
     func erase(request: Request, context: some RequestContext) async throws -> Response {
         let id: SessionID = try fields.id("session", context)
         let participant = try RequestIdentity.participant(of: request)

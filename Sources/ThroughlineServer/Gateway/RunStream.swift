@@ -155,7 +155,7 @@ extension Run {
     /// Why its caller's answer is not whole; `nil` where it is.
     var gatewayError: RunError? {
         switch state {
-        case .active, .waiting, .completed: nil
+        case .active, .waiting, .queued, .completed: nil
         case .cancelled: RunError(code: "run_cancelled", message: "The answer was stopped.")
         case .lost: RunError(code: "run_lost", message: "The answer was lost: the server stopped while it came in.")
         case .failed: error ?? RunError(code: "upstream_failed", message: "The answer failed.")

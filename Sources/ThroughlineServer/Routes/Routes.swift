@@ -28,11 +28,15 @@ struct Routes: Sendable {
         router.get("/v1/sessions/{session}", use: sessions.show)
         router.patch("/v1/sessions/{session}", use: sessions.patch)
         router.delete("/v1/sessions/{session}", use: sessions.erase)
+        router.post("/v1/sessions/{session}/fork", use: sessions.fork)
+        router.get("/v1/sessions/{session}/context", use: sessions.conversation)
         router.get("/v1/sessions/{session}/events", use: events.read)
 
         router.post("/v1/sessions/{session}/inputs", use: inputs.add)
         router.patch("/v1/sessions/{session}/inputs/{input}", use: inputs.update)
         router.delete("/v1/sessions/{session}/inputs/{input}", use: inputs.withdraw)
+        router.post("/v1/sessions/{session}/inputs/{input}/regenerate", use: inputs.regenerate)
+        router.post("/v1/sessions/{session}/branch", use: inputs.selectBranch)
         router.post("/v1/sessions/{session}/commands", use: inputs.command)
 
         router.get("/v1/sessions/{session}/requests/{request}", use: requests.show)
@@ -48,6 +52,7 @@ struct Routes: Sendable {
         router.post("/v1/sessions/{session}/runs/{run}/events", use: runs.write)
         router.post("/v1/sessions/{session}/runs/{run}/heartbeat", use: runs.heartbeat)
         router.post("/v1/sessions/{session}/runs/{run}/end", use: runs.end)
+        router.post("/v1/sessions/{session}/runs/{run}/adopt", use: runs.adopt)
         router.get("/v1/sessions/{session}/runs/{run}/stream", use: chat.runStream)
 
         router.post("/v1/admin/backup", use: backup.backup)

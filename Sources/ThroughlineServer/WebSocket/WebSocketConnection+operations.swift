@@ -48,8 +48,9 @@ extension WebSocketConnection {
     }
 
     private static let sessionOperations: Set<String> = [
-        "write", "attach", "detach", "create", "update", "erase", "get", "events", "input", "input.update",
-        "input.withdraw", "command", "run", "heartbeat", "end", "request", "answer", "presence", "read", "say",
+        "write", "attach", "detach", "create", "update", "erase", "fork", "get", "context", "events", "input",
+        "input.update", "input.withdraw", "regenerate", "branch", "command", "run", "heartbeat", "end", "adopt",
+        "request", "answer", "presence", "read", "say",
     ]
 
     private func perform(_ op: String, on session: SessionID, _ frame: JSONValue, re: [UInt8]?) throws(Refusal) {
@@ -64,6 +65,11 @@ extension WebSocketConnection {
         case "create": submit(try decoder.create(frame), on: session, by: by, re: re)
         case "update": submit(try decoder.update(frame), on: session, by: by, re: re)
         case "erase": erase(session, by: by, re: re)
+        case "fork":
+            let asked = try decoder.fork(frame, idIn: "new")
+            engine.fork(
+                session, at: asked.at, as: asked.id, title: asked.title, by: by, then: answering(re))
+        case "context": try getContext(session, frame, by: by, re: re)
         case "get": getSnapshot(session, try page(frame), by: by, re: re)
         case "events": try readPage(session, frame, by: by, re: re)
         case "input": submit(try decoder.addInput(try object(frame, "input")), on: session, by: by, re: re)
@@ -72,12 +78,24 @@ extension WebSocketConnection {
             submit(try decoder.updateInput(input, frame), on: session, by: by, re: re)
         case "input.withdraw":
             submit(.withdrawInput(id: try decoder.requiredID(frame, "input")), on: session, by: by, re: re)
+        case "regenerate":
+            let input: InputID = try decoder.requiredID(frame, "input")
+            let new: InputID? = try decoder.optionalID(frame, "new")
+            submit(
+                .regenerate(input: input, id: new, agent: try decoder.optionalID(frame, "agent")), on: session, by: by,
+                re: re)
+        case "branch": submit(try decoder.selectBranch(frame), on: session, by: by, re: re)
         case "say": submit(try decoder.say(try object(frame, "message")), on: session, by: by, re: re)
         case "command": try command(session, frame, by: by, re: re)
         case "run": submit(try decoder.startRun(try object(frame, "run")), on: session, by: by, re: re)
         case "heartbeat":
             let run: RunID = try decoder.requiredID(frame, "run")
             submit(try decoder.heartbeat(run, token: try lease(frame), frame), on: session, by: by, re: re)
+        case "adopt":
+            let run: RunID = try decoder.requiredID(frame, "run")
+            let request: WorkID? = try decoder.optionalID(frame, "adopt")
+            submit(
+                .adopt(.init(run: run, token: try lease(frame), request: request)), on: session, by: by, re: re)
         case "end":
             let run: RunID = try decoder.requiredID(frame, "run")
             submit(try decoder.endRun(run, token: try lease(frame), frame), on: session, by: by, re: re)
@@ -187,6 +205,25 @@ extension WebSocketConnection {
             })
     }
 
+    private func getContext(
+        _ session: SessionID, _ frame: JSONValue, by: Participant, re: [UInt8]?
+    ) throws(Refusal) {
+        let query = try decoder.context(
+            branch: frame["branch"]?.string, tokens: try integer(frame, "tokens", 1...Int64(Int32.max)).map { Int($0) },
+            format: frame["format"]?.string)
+        engine.context(of: session, query, by: by, then: answering(re))
+    }
+
+    /// Sends an answer under the number of its request.
+    private func answering(_ re: [UInt8]?) -> AnswerCompletion {
+        answering { connection, result in
+            switch result {
+            case .success(let answer): connection.sendOK(answer.body, re: re)
+            case .failure(let refusal): connection.sendError(refusal, re: re)
+            }
+        }
+    }
+
     private func getSnapshot(_ session: SessionID, _ page: SnapshotPage, by: Participant, re: [UInt8]?) {
         engine.snapshot(
             of: session, page, by: by,
@@ -261,7 +298,8 @@ extension WebSocketConnection {
         nextWait += 1
         let leave = engine.takeWork(
             work, agent: try decoder.requiredID(frame, "agent"), wait: .seconds(wait),
-            leaseMilliseconds: try decoder.lease(frame), accepts: try decoder.accepts(frame),
+            leaseMilliseconds: try decoder.lease(frame), attempts: try decoder.attempts(frame),
+            accepts: try decoder.accepts(frame),
             by: try identity(frame, nil), holder: holder,
             then: answering { connection, result in
                 connection.waits[number] = nil

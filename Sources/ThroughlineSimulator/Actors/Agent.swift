@@ -10,6 +10,8 @@ final class Agent {
     private let name: AgentName
     private let index: Int
     private var job: Job?
+    /// The request with which it takes its run over, as another process of it would.
+    private var adoption: WorkID?
     private var work: WorkID?
     private var calls: [Call] = []
     private var number = 0
@@ -34,12 +36,14 @@ final class Agent {
         guard world.now >= pausedUntil else { return }
         calls.removeAll { $0.isAnswered }
         if job == nil { return seekWork() }
+        if let adoption { return adopt(adoption) }
         if calls.contains(where: world.isOverdue) { return sendAgain() }
         guard calls.count < 3, let job else { return }
         switch world.random.below(40) {
         case 0: pause(job)
         case 1: crash()
         case 2, 3: beat(job)
+        case 5, 6, 7, 8: if calls.isEmpty, job.isCertain, !job.hasGivenUp { beginAdoption() } else { beat(job) }
         // One that is paused does not wait for ever.
         case 4 where job.lastBeforePause != nil: leave()
         case 5...6 where job.isWaitingForAnswer: self.job?.waitNoMore()
@@ -66,6 +70,7 @@ final class Agent {
         wasFrozen = false
         job = nil
         work = nil
+        adoption = nil
         calls = []
     }
 
@@ -91,16 +96,18 @@ final class Agent {
             work = WorkID("w\(index)-\(number)")
         }
         guard let work else { return }
+        let attempts = number % 4 == 0 ? 1 : 3
         let call: Call? = world.call { server, done in
             server.engine.takeWork(
-                work, agent: name, wait: .milliseconds(300), leaseMilliseconds: leaseMilliseconds, by: participant,
+                work, agent: name, wait: .milliseconds(300), leaseMilliseconds: leaseMilliseconds,
+                attempts: attempts, by: participant,
                 then: done)
         } seen: { [unowned self] (result: Result<WorkAnswer?, Refusal>, server) in
             see(result, server)
         } then: { [unowned self] result in
             guard self.work == work, job == nil else { return }
             if case .success(let answer?) = result {
-                hold(world.oracle.model(answer.session), answer.run, answer.token)
+                hold(world.oracle.model(answer.session), answer.run, answer.epoch, answer.token)
             }
             self.work = nil
             calls = []
@@ -111,7 +118,8 @@ final class Agent {
     private func see(_ result: Result<WorkAnswer?, Refusal>, _ server: SimulatedServer) {
         guard case .success(let answer?) = result else { return }
         let session = world.oracle.model(answer.session)
-        if session.runs[answer.run.value] == nil { session.runs[answer.run.value] = SessionModel.RunModel() }
+        let hold = Hold(run: answer.run.value, epoch: Int(answer.epoch))
+        if session.runs[hold] == nil { session.runs[hold] = SessionModel.RunModel() }
         requireRun(answer.run, session, server)
     }
 
@@ -130,7 +138,7 @@ final class Agent {
     private func startRun(_ session: SessionModel) {
         number += 1
         let run = RunID("a\(index)-r\(number)")!
-        session.runs[run.value] = SessionModel.RunModel()
+        session.runs[Hold(run: run.value, epoch: 1)] = SessionModel.RunModel()
         let start = Operation.StartRun(id: run, agent: name, leaseMilliseconds: leaseMilliseconds)
         let call = perform(.startRun(start), session) { [unowned self] answer, server in
             requireRun(run, session, server)
@@ -138,16 +146,18 @@ final class Agent {
         } then: { [unowned self] result in
             guard job == nil, case .success(let answer) = result else { return }
             let body = try? JSONDocument.parse(answer.body)
-            hold(session, run, body?["lease"]?["token"]?.string ?? "")
+            hold(session, run, 1, body?["lease"]?["token"]?.string ?? "")
         }
         if let call { calls = [call] }
     }
 
-    private func hold(_ session: SessionModel, _ run: RunID, _ token: String) {
+    private func hold(_ session: SessionModel, _ run: RunID, _ epoch: UInt64, _ token: String) {
         wasFrozen = false
         world.tokens[run] = token
+        if epoch > 1 { world.counts.add(.runHandedOn) }
         job = Job(
-            session: session, run: run, token: token, lease: leaseMilliseconds, pieces: world.isNarrow ? 24 : 3,
+            session: session, run: run, epoch: epoch, token: token, lease: leaseMilliseconds,
+            pieces: world.isNarrow ? 24 : 3,
             &world.random)
         calls = []
     }
@@ -165,8 +175,8 @@ final class Agent {
             if (answer.written ?? 0) < UInt64(number) {
                 throw Violation("write \(number) of run \(job.run) was answered with \(answer.written ?? 0)")
             }
-            let before = job.session.runs[job.run.value]!.acknowledged
-            job.session.runs[job.run.value]!.acknowledged = max(before, number)
+            let before = job.session.runs[job.hold]!.acknowledged
+            job.session.runs[job.hold]!.acknowledged = max(before, number)
         } then: { [unowned self] answer in
             let before = self.job?.acknowledged ?? 0
             self.job?.acknowledged = max(before, number)
@@ -191,12 +201,37 @@ final class Agent {
         }
     }
 
+    private func beginAdoption() {
+        number += 1
+        adoption = WorkID("adoption-\(index)-\(number)")
+    }
+
+    /// Asks until it is answered: only then there is a token to write with.
+    private func adopt(_ request: WorkID) {
+        guard let job else { return }
+        if !calls.isEmpty {
+            guard calls.contains(where: world.isOverdue) else { return }
+            world.counts.add(.retry)
+            calls = []
+        }
+        let adopt = Operation.Adopt(run: job.run, token: job.token, request: request)
+        send(.adopt(adopt), job) { _ in
+        } then: { [unowned self] answer in
+            guard adoption == request, let lease = try? JSONDocument.parse(answer.body)["lease"] else { return }
+            world.counts.add(.runAdopted)
+            adoption = nil
+            calls = []
+            world.tokens[job.run] = lease["token"]?.string
+            self.job?.adopted(lease["token"]?.string ?? "", UInt64(lease["epoch"]?.integer ?? 0))
+        }
+    }
+
     private func end(_ job: Job) {
         guard job.acknowledged >= job.writes.count else { return }
         let end = Operation.EndRun(run: job.run, token: job.token, reason: job.end)
-        job.session.runs[job.run.value]!.endsAsked.insert(job.end.rawValue)
+        job.session.runs[job.hold]!.endsAsked.insert(job.end.rawValue)
         send(.endRun(end), job) { _ in
-            job.session.runs[job.run.value]!.end = job.end.rawValue
+            job.session.runs[job.hold]!.end = job.end.rawValue
         } then: { [unowned self] _ in
             leave()
         }
@@ -208,17 +243,17 @@ final class Agent {
     ) {
         server = world.disk.generation
         let sentAt = world.now
-        let call = perform(operation, job.session, run: job.run) { [unowned self] answer, server in
+        let call = perform(operation, job.session, hold: job.hold) { [unowned self] answer, server in
             world.oracle.check { () throws(Violation) in
                 if job.session.isErasureAcknowledged { throw Violation("\(job.session.id) is erased and takes writes") }
                 try see(answer)
                 try world.oracle.checkAcknowledged(job.session, server)
                 if !server.isClosed, job.session.state.isActive(run: job.run.value) {
-                    job.session.runs[job.run.value]!.contact = sentAt
+                    job.session.runs[job.hold]!.contact = sentAt
                 }
             }
         } then: { [unowned self] result in
-            guard self.job?.run == job.run else { return }
+            guard self.job?.hold == job.hold else { return }
             switch result {
             case .success(let answer): then(answer)
             case .failure(let refusal): refused(refusal)
@@ -243,7 +278,7 @@ final class Agent {
     }
 
     private func perform(
-        _ operation: Operation, _ session: SessionModel, run: RunID? = nil,
+        _ operation: Operation, _ session: SessionModel, hold: Hold? = nil,
         seen: @escaping (Answer, SimulatedServer) -> Void, then: @escaping (Result<Answer, Refusal>) -> Void
     ) -> Call? {
         world.perform(operation, on: session, by: participant) { [unowned self] result, server in
@@ -251,7 +286,7 @@ final class Agent {
             case .success(let answer): seen(answer, server)
             case .failure(let refusal):
                 if world.mutation == .fencedWrite { world.letThrough(operation, session, refusal, server) }
-                world.oracle.check(refusal, of: session, run: run?.value, server)
+                world.oracle.check(refusal, of: session, hold: hold, server)
             }
         } then: { result in
             then(result)

@@ -63,7 +63,12 @@ final class Client {
         case 17 where world.random.chance(2): order(session)
         case 17: begin(.update(SessionPatch(title: "\(session.marker) \(number)")), session)
         case 18, 19, 20: lookAtSnapshot(session)
-        case 21: lookAtPage(session)
+        case 21:
+            if world.random.chance(3), let id = someInput(session) {
+                begin(.selectBranch(input: id), session)
+            } else {
+                lookAtPage(session)
+            }
         case 22:
             if world.random.chance(8) {
                 session.isCloseAsked = true
@@ -78,7 +83,12 @@ final class Client {
         session.askedInputs.append(id)
         let agent = world.random.chance(3) ? AgentName("a\(world.random.below(2))") : nil
         let policy = world.random.chance(3) ? world.random.pick(FollowUp.allCases) : nil
-        begin(.addInput(.init(id: InputID(id)!, parts: [text(session)], agent: agent, followUp: policy)), session)
+        let replaces = world.random.chance(5) ? someInput(session) : nil
+        begin(
+            .addInput(
+                .init(
+                    id: InputID(id)!, parts: [text(session)], agent: agent, followUp: policy, replaces: replaces)),
+            session)
     }
 
     /// Edits an input, or moves it in the queue.
@@ -110,7 +120,7 @@ final class Client {
     }
 
     private func target(_ session: SessionModel) -> Command.Target {
-        let runs = session.runs.keys.sorted()
+        let runs = Set(session.runs.keys.map(\.run)).sorted()
         switch world.random.below(5) {
         case 0 where !runs.isEmpty: return .run(RunID(world.random.pick(runs))!)
         case 1 where world.random.chance(3):

@@ -5,7 +5,7 @@ import ThroughlineTestKit
 extension Job {
     /// Plans a request, and now and then one that is opened anew with other arguments: answers to what it was are void then.
     mutating func ask(_ name: String, _ random: inout SeededRandom) {
-        let id = AgentRequestID("\(run.value)-q\(name)")!
+        let id = AgentRequestID("\(run.value).\(epoch)-q\(name)")!
         let kind = random.pick(AgentRequest.Kind.allCases)
         let milliseconds = Int64(1_000 + random.below(3_000))
         var opening = AgentRequest.Opening(

@@ -93,7 +93,7 @@ final class Oracle {
     // MARK: Answers
 
     /// Whether a refusal can be right.
-    func check(_ refusal: Refusal, of session: SessionModel, run: String? = nil, _ server: SimulatedServer) {
+    func check(_ refusal: Refusal, of session: SessionModel, hold: Hold? = nil, _ server: SimulatedServer) {
         guard !server.isClosed else { return }
         check { () throws(Violation) in
             let wrong = Violation("\(session.id) was refused \(refusal.code.rawValue), \(refusal.detail)")
@@ -104,18 +104,22 @@ final class Oracle {
                 if session.isCreated || !session.events.isEmpty { throw wrong }
             case .sessionClosed: guard session.isCloseAsked else { throw wrong }
             case .runEnded, .runCancelled:
-                guard let run else { return }
+                guard let hold else { return }
                 try catchUp(session, server)
-                if !session.isErased, session.state.isActive(run: run) { throw wrong }
+                if !session.isErased, session.state.isActive(run: hold.run) { throw wrong }
+            case .runFenced:
+                guard let hold else { throw wrong }
+                try catchUp(session, server)
+                if !session.isErased, !session.state.hasLost(hold.run, epoch: hold.epoch) { throw wrong }
             case .writeGap:
-                guard let run, let model = session.runs[run], let expected = refusal.numbers["expected"] else {
+                guard let hold, let model = session.runs[hold], let expected = refusal.numbers["expected"] else {
                     throw wrong
                 }
                 if Int(expected) <= model.acknowledged { throw wrong }
             case .sessionExists:
                 try catchUp(session, server)
                 if session.events.isEmpty, !session.isErased { throw wrong }
-            case .inputNotQueued, .inputNotFound, .cursorAhead, .inputClaimed: return
+            case .inputNotQueued, .inputNotFound, .cursorAhead, .inputClaimed, .inputQueued, .branchInvalid: return
             case .partEnded, .messageEnded, .commandEnded, .runPaused:
                 // Only where somebody ordered something.
                 try catchUp(session, server)
@@ -127,7 +131,7 @@ final class Oracle {
                 let requests = session.state.requests
                 if !session.isErased, requests.order.count == session.state.openRequests.count { throw wrong }
             case .batonHeld, .batonNotHeld: guard session.isBatonAsked else { throw wrong }
-            case .runNotFound: if let run, session.state.stateOf(run: run) != nil { throw wrong }
+            case .runNotFound: if let hold, session.state.stateOf(run: hold.run) != nil { throw wrong }
             default: throw wrong
             }
         }

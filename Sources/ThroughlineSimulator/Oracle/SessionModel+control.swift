@@ -5,7 +5,7 @@ extension SessionModel {
     /// somebody who only watched or asked has gone.
     func checkCause(of event: Plain) throws(Violation) {
         guard let run = event["run"]?["id"]?.text, let reason = event["run"]?["reason"]?.text else { return }
-        let model = runs[run] ?? RunModel()
+        let model = runs[Hold(run: run, epoch: state.epochOf(run: run))] ?? RunModel()
         switch reason {
         case "cancelled":
             let command = event["run"]?["command"]?.text ?? ""
@@ -18,6 +18,12 @@ extension SessionModel {
                 throw Violation("run \(run) ends as \(reason), and its agent did not say so")
             }
         }
+    }
+
+    /// A run is left to another agent after the silence of a whole lease.
+    func checkLoss(of event: Plain) throws(Violation) {
+        guard let run = event["run"]?["id"]?.text else { return }
+        try checkSilence(of: runs[Hold(run: run, epoch: state.epochOf(run: run))] ?? RunModel(), run)
     }
 
     private func checkSilence(of model: RunModel, _ run: String) throws(Violation) {

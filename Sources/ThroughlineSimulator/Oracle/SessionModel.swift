@@ -1,5 +1,14 @@
 import ThroughlineCore
 
+/// One agent's hold of a run.
+struct Hold: Hashable, Comparable, CustomStringConvertible {
+    var run: String
+    var epoch: Int
+
+    var description: String { "\(run) of epoch \(epoch)" }
+    static func < (one: Hold, other: Hold) -> Bool { (one.run, one.epoch) < (other.run, other.epoch) }
+}
+
 /// What the world outside knows of one session, from what it was told and shown.
 final class SessionModel {
     /// What an agent sent for one run, and what was acknowledged of it.
@@ -43,7 +52,7 @@ final class SessionModel {
     var askedInputs: [String] = []
     var withdrawn: Set<String> = []
     var commands: Set<String> = []
-    var runs: [String: RunModel] = [:]
+    var runs: [Hold: RunModel] = [:]
     /// Every command that anybody sent.
     var askedCommands: Set<String> = []
     var isBatonAsked = false
@@ -85,6 +94,7 @@ final class SessionModel {
         do {
             if let (run, what) = try state.apply(event) { try check(run, what) }
             if event["type"]?.text == "run.ended" { try checkCause(of: event) }
+            if event["type"]?.text == "run.queued" { try checkLoss(of: event) }
             if state.isRestricted(event) { restrictedEvents.insert(UInt64(state.seq)) }
         } catch { throw Violation("\(id): \(error)") }
         if event["type"]?.text == "input.added", let input = event["input"] {
@@ -97,6 +107,7 @@ final class SessionModel {
 
     /// The output of a run is what its agent sent, in order, each write once.
     private func check(_ run: String, _ what: String) throws(Violation) {
+        let run = Hold(run: run, epoch: state.epochOf(run: run))
         let position = runs[run]?.stored.count ?? 0
         let expected = (runs[run]?.sent ?? []).lazy.flatMap { $0 }.dropFirst(position).first
         guard expected == what else {
@@ -140,7 +151,7 @@ final class SessionModel {
             if count < run.acknowledged {
                 throw missing("write \(run.acknowledged) of run \(id), of which \(count) are there")
             }
-            if let end = run.end, state.stateOf(run: id) != end { throw missing("the end of run \(id) as \(end)") }
+            if let end = run.end, state.stateOf(run: id.run) != end { throw missing("the end of run \(id) as \(end)") }
         }
     }
 

@@ -32,6 +32,9 @@ struct SessionReducer {
     private var texts: [String: [UInt8]] = [:]
     private var messageOf: [String: String] = [:]
     private var lastAt = 0
+    /// The epoch in which each run was last left without an agent.
+    private var lost: [String: Int] = [:]
+    private var branches: [(siblings: [String], selected: String)] = []
 
     /// - Returns: The run whose output this is, and it in short, where it is an agent's.
     mutating func apply(_ event: Plain) throws(Violation) -> (run: String, what: String)? {
@@ -51,7 +54,12 @@ struct SessionReducer {
         case "input.withdrawn": try withdrawInput(event)
         case "run.started": try startRun(event)
         case "run.updated", "run.waiting", "run.resumed": try changeRun(event)
+        case "branch.switched": try switchBranch(event)
+        case "run.queued": try queueRun(event)
+        case "run.adopted": try adoptRun(event)
         case "run.ended": try endRun(event)
+        case "step.started": return try startStep(event)
+        case "step.ended": return try endStep(event)
         case "message.started": return try startMessage(event)
         case "message.ended": return try endMessage(event)
         case "part.started": return try startPart(event)
@@ -97,10 +105,21 @@ struct SessionReducer {
             "messages": .array(shown), "commands": .array(commands.all), "requests": .array(requests.all),
         ])
         state["baton"] = baton
+        guard !branches.isEmpty else { return state }
+        let siblings = branches.map { branch in
+            Plain.object([
+                "siblings": .array(branch.siblings.map { .string($0) }), "selected": .string(branch.selected),
+            ])
+        }
+        state["branches"] = .array(siblings)
         return state
     }
 
     func stateOf(run: String) -> String? { runs.byID[run]?["state"]?.text }
+    /// Whether a run is, or was since, another agent's than that of this epoch, or nobody's.
+    func hasLost(_ run: String, epoch: Int) -> Bool { epochOf(run: run) > epoch || lost[run] ?? 0 >= epoch }
+
+    func epochOf(run: String) -> Int { runs.byID[run]?["epoch"]?.number ?? 0 }
 
     func isActive(run: String) -> Bool { ["active", "waiting"].contains(stateOf(run: run)) }
 
@@ -135,6 +154,7 @@ struct SessionReducer {
         let id = event["input"]?["id"]?.text ?? ""
         inputs.byID[id]?["before"] = nil
         enqueue(id, before: event["input"]?["before"])
+        try addSibling(event)
     }
 
     private mutating func updateInput(_ event: Plain) throws(Violation) {
@@ -156,6 +176,7 @@ struct SessionReducer {
             $0["state"] = .string("withdrawn")
             $0["reason"] = event["input"]?["reason"]
         }
+        leaveBranch(id)
     }
 
     private mutating func answerInput(_ event: Plain) throws(Violation) {
@@ -206,8 +227,37 @@ struct SessionReducer {
         }
     }
 
+    private mutating func addSibling(_ event: Plain) throws(Violation) {
+        guard let id = event["input"]?["id"]?.text, let replaced = event["input"]?["replaces"]?.text else { return }
+        guard let state = inputs.byID[replaced]?["state"]?.text, state != "queued" else {
+            throw Violation("event \(seq) replaces input \(replaced), which is queued or absent")
+        }
+        if let place = branches.firstIndex(where: { $0.siblings.contains(replaced) }) {
+            branches[place].siblings.append(id)
+            branches[place].selected = id
+        } else {
+            branches.append(([replaced, id], id))
+        }
+    }
+
+    private mutating func switchBranch(_ event: Plain) throws(Violation) {
+        let id = event["branch"]?["input"]?.text ?? ""
+        guard let place = branches.firstIndex(where: { $0.siblings.contains(id) }), branches[place].selected != id,
+            inputs.byID[id]?["state"]?.text != "withdrawn"
+        else { throw Violation("event \(seq) switches to \(id)") }
+        branches[place].selected = id
+    }
+
+    private mutating func leaveBranch(_ id: String) {
+        guard let place = branches.firstIndex(where: { $0.selected == id }),
+            let other = branches[place].siblings.last(where: { inputs.byID[$0]?["state"]?.text != "withdrawn" })
+        else { return }
+        branches[place].selected = other
+    }
+
     private mutating func startRun(_ event: Plain) throws(Violation) {
         guard baton == nil else { throw Violation("event \(seq) starts a run while an operator answers") }
+        if let id = event["run"]?["id"]?.text, runs.byID[id] != nil { return try takeOn(event, id) }
         try add(to: \.runs, event, "run", state: "active")
         guard let run = event["run"], let id = run["id"] else { return }
         try change(\.runs, id) { $0["lease"] = nil }
@@ -223,30 +273,119 @@ struct SessionReducer {
         }
     }
 
+    /// A run that was lost is begun again: the same, with the next epoch.
+    private mutating func takeOn(_ event: Plain, _ id: String) throws(Violation) {
+        guard let run = runs.byID[id], let again = event["run"], run["state"]?.text == "queued",
+            again["epoch"]?.number == (run["epoch"]?.number ?? 0) + 1, again["inputs"] == run["inputs"],
+            again["attempt"] == run["attempt"], again["agent"] == run["agent"]
+        else { throw Violation("event \(seq) starts run \(id) again") }
+        let done = steps(of: id).filter { $0["status"]?.text == "complete" }.compactMap { $0["id"] }
+        try supersede(id) { step in step.map { !done.contains($0) } ?? true }
+        try change(\.runs, .string(id)) {
+            $0["epoch"] = again["epoch"]
+            $0["accepts"] = again["accepts"]
+            $0["state"] = .string("active")
+            $0["notBefore"] = nil
+        }
+    }
+
+    private mutating func queueRun(_ event: Plain) throws(Violation) {
+        guard let id = event["run"]?["id"], let run = runs.byID[id.text],
+            let attempt = event["run"]?["attempt"]?.number,
+            isActive(run: id.text), attempt == (run["attempt"]?.number ?? 1) + 1,
+            attempt <= run["attempts"]?.number ?? 1, run["inputs"]?.elements.isEmpty == false
+        else { throw Violation("event \(seq) queues a run that cannot be") }
+        try requireNothingOpen(of: id)
+        lost[id.text] = epochOf(run: id.text)
+        try change(\.runs, id) {
+            $0["state"] = .string("queued")
+            $0["waiting"] = nil
+            for name in ["attempt", "notBefore"] { $0[name] = event["run"]?[name] }
+        }
+    }
+
+    private mutating func adoptRun(_ event: Plain) throws(Violation) {
+        guard let id = event["run"]?["id"], isActive(run: id.text),
+            event["run"]?["epoch"]?.number == epochOf(run: id.text) + 1
+        else { throw Violation("event \(seq) adopts a run that cannot be") }
+        try change(\.runs, id) { $0["epoch"] = event["run"]?["epoch"] }
+    }
+
     private mutating func endRun(_ event: Plain) throws(Violation) {
         guard let end = event["run"], let reason = end["reason"], let id = end["id"] else {
             throw Violation("event \(seq) ends no run")
         }
-        guard isActive(run: id.text) else {
+        guard isActive(run: id.text) || stateOf(run: id.text) == "queued" else {
             throw Violation("event \(seq) ends run \(id.text) again")
         }
         try change(\.runs, id) {
             $0["state"] = reason
             $0["ended"] = event["at"]
             $0["waiting"] = nil
+            $0["notBefore"] = nil
             for name in ["usage", "error"] where end[name] != nil { $0[name] = end[name] }
         }
         let answered = ["completed": "answered", "cancelled": "cancelled"][reason.text] ?? "unanswered"
         for input in runs.byID[id.text]?["inputs"]?.elements ?? [] {
             try change(\.inputs, input) { $0["state"] = .string(answered) }
         }
-        for request in requests.all where request["run"] == id && request["state"]?.text == "open" {
-            throw Violation("run \(id.text) ended and its request \(request["id"]?.text ?? "?") did not")
+        try requireNothingOpen(of: id)
+    }
+
+    private func requireNothingOpen(of run: Plain) throws(Violation) {
+        for request in requests.all where request["run"] == run && request["state"]?.text == "open" {
+            throw Violation("run \(run.text) is left, and its request \(request["id"]?.text ?? "?") is open")
         }
-        for message in messages.order where messages.byID[message]?["run"] == id {
+        for message in messages.order where messages.byID[message]?["run"] == run {
             guard messages.byID[message]?["status"]?.text != "streaming" else {
-                throw Violation("run \(id.text) ended and its message \(message) did not")
+                throw Violation("run \(run.text) is left, and its message \(message) is open")
             }
+        }
+    }
+
+    private func steps(of run: String) -> [Plain] { runs.byID[run]?["steps"]?.elements ?? [] }
+
+    private mutating func startStep(_ event: Plain) throws(Violation) -> (run: String, what: String)? {
+        guard var step = event["step"], let run = step["run"]?.text, let id = step["id"] else {
+            throw Violation("event \(seq) starts no step")
+        }
+        try requireActive(run)
+        step["run"] = nil
+        step["status"] = .string("streaming")
+        var steps = steps(of: run)
+        if let place = steps.firstIndex(where: { $0["id"] == id }) {
+            guard step["attempt"]?.number ?? 0 > steps[place]["attempt"]?.number ?? 0 else {
+                throw Violation("event \(seq) starts step \(id.text) of run \(run) again as the same attempt")
+            }
+            steps[place] = step
+            try supersede(run) { $0 == id }
+        } else {
+            steps.append(step)
+        }
+        try change(\.runs, .string(run)) { $0["steps"] = .array(steps) }
+        return (run, "step \(id.text)")
+    }
+
+    private mutating func endStep(_ event: Plain) throws(Violation) -> (run: String, what: String)? {
+        guard let run = event["step"]?["run"]?.text, let id = event["step"]?["id"],
+            let status = event["step"]?["status"]
+        else { throw Violation("event \(seq) ends no step") }
+        try requireActive(run)
+        var steps = steps(of: run)
+        guard let place = steps.firstIndex(where: { $0["id"] == id && $0["status"]?.text == "streaming" }) else {
+            throw Violation("event \(seq) ends step \(id.text) of run \(run), which is not open")
+        }
+        steps[place]["status"] = status
+        try change(\.runs, .string(run)) { $0["steps"] = .array(steps) }
+        return status.text == "complete" ? (run, "end step \(id.text)") : nil
+    }
+
+    private mutating func supersede(_ run: String, _ matches: (Plain?) -> Bool) throws(Violation) {
+        for id in messages.order where messages.byID[id]?["run"]?.text == run && matches(messages.byID[id]?["step"]) {
+            guard messages.byID[id]?["status"]?.text != "streaming" else {
+                throw Violation("event \(seq) supersedes message \(id), which is open")
+            }
+            messages.byID[id]?["superseded"] = .other("true")
         }
     }
 

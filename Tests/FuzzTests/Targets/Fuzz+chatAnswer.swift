@@ -31,7 +31,7 @@ private struct Story {
 
     mutating func take(_ event: AgentEvent) throws {
         switch event {
-        case .messageStarted(let id, _, _, _):
+        case .messageStarted(let id, _, _, _, _):
             try require(MessageID(id.value) != nil && messages.insert(id).inserted, "message \(id) starts twice")
             openMessages.insert(id)
         case .messageEnded(let id, _):
@@ -53,7 +53,8 @@ private struct Story {
         case .partEnded(let id, _):
             try require(parts[id]?.isOpen == true, "part \(id) ends, but is not open")
             parts[id]?.isOpen = false
-        case .requestOpened, .runUpdated, .runWaiting, .runResumed, .commandApplied, .commandDeferred:
+        case .requestOpened, .stepStarted, .stepEnded, .runUpdated, .runWaiting, .runResumed, .commandApplied,
+            .commandDeferred:
             throw Violation(description: "an event that no upstream can make")
         }
     }

@@ -69,8 +69,8 @@ extension FuzzTarget {
     private static func check(_ event: AgentEvent, _ decoder: OperationDecoder) throws {
         let body: EventBody
         switch event {
-        case .messageStarted(let id, let role, let parent, let audience):
-            body = .messageStarted(id: id, run: nil, role: role, parent: parent, audience: audience)
+        case .messageStarted(let id, let role, let parent, let step, let audience):
+            body = .messageStarted(id: id, run: nil, role: role, parent: parent, step: step, audience: audience)
         case .messageEnded(let id, let status): body = .messageEnded(id: id, status: status)
         case .partStarted(let id, let message, let head):
             try check(head, decoder.limits)
@@ -80,6 +80,12 @@ extension FuzzTarget {
             try require(text.withUnsafeBytes { UTF8Check.isValid($0) }, "a text that is no UTF-8")
             body = .partAppended(id: id, run: nil, offset: offset, text: text)
         case .partEnded(let id, let status): body = .partEnded(id: id, status: status)
+        case .stepStarted(let id, let attempt, let label):
+            // Sent on with the attempt that was counted.
+            guard let attempt else { return }
+            try require(label.map { $0.utf8.count <= decoder.limits.label } ?? true, "a label is too long")
+            body = .stepStarted(id: id, run: RunID(unchecked: "r"), attempt: attempt, label: label)
+        case .stepEnded(let id, let status): body = .stepEnded(id: id, run: RunID(unchecked: "r"), status: status)
         case .requestOpened(let draft): return try check(draft, decoder.limits)
         case .runUpdated(let label, let progress):
             try require((label?.utf8.count ?? 0) <= decoder.limits.label, "a label is too long")

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { activeRuns, apply, emptyState, find, findPart, fromSnapshot, pendingCommands, queuedInputs } from '../src/state.js';
+import {
+  activeRuns, apply, emptyState, find, findPart, followedInputs, fromSnapshot, isFollowedRun, pendingCommands, queuedInputs, standingMessages,
+} from '../src/state.js';
 import { seeded } from './support/machine.js';
 import { snapshot } from './support/server.js';
 
@@ -181,6 +183,79 @@ test('a run that ends takes its inputs and open messages along', () => {
     assert.equal(find(state, 'messages', 'm').status, message);
     assert.deepEqual([find(state, 'runs', 'r').ended, find(state, 'runs', 'r').error.code], [9, 'x']);
   }
+});
+
+test('a run that is handed on stays one run, in its place', () => {
+  const events = [
+    { seq: 1, at: 1, type: 'session.created', session: { id: 's' } },
+    { seq: 2, at: 1, type: 'input.added', input: { id: 'i', parts: [] } },
+    { seq: 3, at: 2, type: 'run.started', run: { id: 'r', agent: 'a', inputs: ['i'], epoch: 1, attempts: 3 } },
+    { seq: 4, at: 3, type: 'run.queued', run: { id: 'r', attempt: 2, notBefore: 1003 } },
+    { seq: 5, at: 1003, type: 'run.started', run: { id: 'r', agent: 'a', inputs: ['i'], epoch: 2, attempt: 2, attempts: 3, lease: {} } },
+  ];
+  const queued = apply(emptyState(), events.slice(0, 4)).state;
+  assert.equal(queued.runs[0].state, 'queued');
+  assert.equal(find(queued, 'inputs', 'i').state, 'claimed');
+  const { state } = apply(queued, events.slice(4));
+  assert.deepEqual(state.runs, [{
+    id: 'r', agent: 'a', inputs: ['i'], epoch: 2, attempt: 2, attempts: 3, seq: 3, at: 2, state: 'active',
+  }]);
+});
+
+test('a step that is begun again supersedes what it said, and a run taken on all that was not finished', () => {
+  const said = (state) => Object.fromEntries(state.messages.map(({ id, superseded }) => [id, superseded ?? false]));
+  const message = (seq, id, step) => [
+    { seq, at: 1, type: 'message.started', message: { id, run: 'r', role: 'assistant', ...(step && { step }) } },
+    { seq: seq + 1, at: 1, type: 'message.ended', message: { id, status: 'complete' } },
+  ];
+  let { state } = apply(emptyState(), [
+    { seq: 1, at: 1, type: 'session.created', session: { id: 's' } },
+    { seq: 2, at: 1, type: 'input.added', input: { id: 'i', parts: [] } },
+    { seq: 3, at: 1, type: 'run.started', run: { id: 'r', agent: 'a', inputs: ['i'], epoch: 1, attempts: 3 } },
+    ...message(4, 'loose'),
+    { seq: 6, at: 1, type: 'step.started', step: { id: 'a', run: 'r', attempt: 1 } },
+    ...message(7, 'a1', 'a'),
+    { seq: 9, at: 1, type: 'step.started', step: { id: 'a', run: 'r', attempt: 2 } },
+    ...message(10, 'a2', 'a'),
+    { seq: 12, at: 1, type: 'step.ended', step: { id: 'a', run: 'r', status: 'complete' } },
+    { seq: 13, at: 1, type: 'step.started', step: { id: 'b', run: 'r', attempt: 1, label: 'B' } },
+    ...message(14, 'b1', 'b'),
+  ]);
+  assert.deepEqual(said(state), { loose: false, a1: true, a2: false, b1: false });
+  ({ state } = apply(state, [
+    { seq: 16, at: 1, type: 'step.ended', step: { id: 'b', run: 'r', status: 'interrupted' } },
+    { seq: 17, at: 2, type: 'run.queued', run: { id: 'r', attempt: 2, notBefore: 3 } },
+  ]));
+  assert.deepEqual(standingMessages(state).map(({ id }) => id), ['loose', 'a2', 'b1']);
+  ({ state } = apply(state, [
+    { seq: 18, at: 3, type: 'run.started', run: { id: 'r', agent: 'a', inputs: ['i'], epoch: 2, attempt: 2, attempts: 3 } },
+  ]));
+  assert.deepEqual(standingMessages(state).map(({ id }) => id), ['a2']);
+  assert.deepEqual(state.runs[0].steps, [
+    { id: 'a', attempt: 2, status: 'complete' }, { id: 'b', attempt: 1, label: 'B', status: 'interrupted' },
+  ]);
+  assert.deepEqual(fromSnapshot({ ...state, requests: [] }).messages, state.messages);
+});
+
+test('the conversation follows one of the inputs that stand beside each other', () => {
+  const input = (seq, id, more = {}) => ({ seq, at: 1, type: 'input.added', input: { id, parts: [], ...more } });
+  let { state } = apply(emptyState(), [
+    { seq: 1, at: 1, type: 'session.created', session: { id: 's' } },
+    input(2, 'a'), input(3, 'b'), input(4, 'a2', { replaces: 'a' }), input(5, 'c'),
+  ]);
+  const followed = () => [...followedInputs(state)].sort();
+  assert.deepEqual(followed(), ['a2', 'c'], 'b followed the first a');
+  assert.deepEqual(state.branches, [{ siblings: ['a', 'a2'], selected: 'a2' }]);
+  ({ state } = apply(state, [{ seq: 6, at: 1, type: 'branch.switched', branch: { input: 'a' } }, input(7, 'd', { after: 'b' })]));
+  assert.deepEqual(followed(), ['a', 'b', 'd']);
+  ({ state } = apply(state, [input(8, 'b2', { replaces: 'b', regenerates: true })]));
+  assert.deepEqual(followed(), ['a', 'b2']);
+  ({ state } = apply(state, [{ seq: 9, at: 1, type: 'input.withdrawn', input: { id: 'b2' } }]));
+  assert.deepEqual(followed(), ['a', 'b', 'd'], 'the edit is gone');
+  assert.deepEqual(fromSnapshot({ ...state, requests: [] }).branches, state.branches);
+  assert.equal(followedInputs(emptyState()), null);
+  const run = (inputs, parent) => ({ inputs, parent });
+  assert.deepEqual([run(['a']), run(['c']), run([])].map((one) => isFollowedRun(state, followedInputs(state), one)), [true, false, true]);
 });
 
 test('an event of a later version counts and changes nothing', () => {

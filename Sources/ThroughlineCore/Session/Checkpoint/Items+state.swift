@@ -5,12 +5,19 @@ extension SessionInfo: StateCodable {
         writer.text(metadata)
         policies.write(to: &writer)
         writer.text(state.rawValue)
+        writer.optional(forkedFrom) {
+            $0.text($1.session.value)
+            $0.number($1.sequence.rawValue)
+        }
     }
 
     init(from reader: inout StateReader) throws(StateError) {
         self.init(
             id: try reader.id(), title: try reader.string(), metadata: try reader.text(),
-            policies: try SessionPolicies(from: &reader), state: try reader.name())
+            policies: try SessionPolicies(from: &reader), state: try reader.name(),
+            forkedFrom: try reader.optional { reader throws(StateError) in
+                Origin(session: try reader.id(), sequence: try reader.sequence())
+            })
     }
 }
 
@@ -55,6 +62,31 @@ extension InputPart: StateCodable {
     }
 }
 
+extension BranchPlace: StateCodable {
+    func write(to writer: inout StateWriter) {
+        writer.optional(replaces?.value)
+        writer.number(isRegeneration ? 1 : 0)
+        writer.optional(after?.value)
+    }
+
+    init(from reader: inout StateReader) throws(StateError) {
+        self.init(
+            replaces: try reader.optionalID(), isRegeneration: try reader.number() != 0,
+            after: try reader.optionalID())
+    }
+}
+
+extension Branch: StateCodable {
+    func write(to writer: inout StateWriter) {
+        writer.list(siblings) { $0.text($1.value) }
+        writer.text(selected.value)
+    }
+
+    init(from reader: inout StateReader) throws(StateError) {
+        self.init(siblings: try reader.ids(), selected: try reader.id())
+    }
+}
+
 extension Input: StateCodable {
     func write(to writer: inout StateWriter) {
         writer.text(id.value)
@@ -64,16 +96,33 @@ extension Input: StateCodable {
         writer.optional(agent?.value)
         writer.list(parts)
         writer.text(followUp.rawValue)
+        branch.write(to: &writer)
         writer.text(state.rawValue)
-        for name in [run?.value, command?.value, reason] { writer.optional(name) }
+        for name in [run?.value, command?.value, reason, previous?.value] { writer.optional(name) }
     }
 
     init(from reader: inout StateReader) throws(StateError) {
         self.init(
             id: try reader.id(), sequence: try reader.sequence(), at: try reader.time(),
             by: try Participant(from: &reader), agent: try reader.optionalID(), parts: try reader.list(),
-            followUp: try reader.name(), state: try reader.name(), run: try reader.optionalID(),
-            command: try reader.optionalID(), reason: try reader.optionalString())
+            followUp: try reader.name(), branch: try BranchPlace(from: &reader), state: try reader.name(),
+            run: try reader.optionalID(), command: try reader.optionalID(), reason: try reader.optionalString(),
+            previous: try reader.optionalID())
+    }
+}
+
+extension Step: StateCodable {
+    func write(to writer: inout StateWriter) {
+        writer.text(id.value)
+        writer.number(attempt)
+        writer.optional(label)
+        writer.text(status.rawValue)
+    }
+
+    init(from reader: inout StateReader) throws(StateError) {
+        self.init(
+            id: try reader.id(), attempt: try reader.integer(), label: try reader.optionalString(),
+            status: try reader.name())
     }
 }
 
@@ -102,18 +151,27 @@ extension Run: StateCodable {
         writer.number(waitsForChildren ? 1 : 0)
         writer.optional(accepts) { $0.list($1) { $0.text($1.rawValue) } }
         writer.optional(budget) { $0.text($1.json) }
+        writer.number(attempt)
+        writer.number(attempts)
+        writer.optional(notBefore) { $0.time($1) }
         writer.text(state.rawValue)
         writer.optional(waiting)
         writer.optional(progress) { $0.text($1) }
         writer.optional(usage) { $0.text($1) }
         writer.optional(error) { $1.write(to: &$0) }
         writer.optional(ended) { $0.time($1) }
+        writer.list(steps)
         writer.text(token)
         writer.optional(work?.value)
         writer.number(written)
         writer.optional(untold?.value)
         writer.list(openMessages) { $0.text($1.value) }
         writer.optional(held) { $1.write(to: &$0) }
+        writer.optional(former) {
+            $0.text($1.token)
+            $0.number($1.written)
+            $0.optional($1.adoption?.value)
+        }
     }
 
     init(from reader: inout StateReader) throws(StateError) {
@@ -126,14 +184,21 @@ extension Run: StateCodable {
                 try reader.list { reader throws(StateError) in try reader.name() }
             },
             budget: try reader.optional { reader throws(StateError) in try RunBudget(from: &reader) },
+            attempt: try reader.integer(), attempts: try reader.integer(),
+            notBefore: try reader.optional { reader throws(StateError) in try reader.time() },
             state: try reader.name(), waiting: try reader.optionalString(),
             progress: try reader.optional { reader throws(StateError) in try reader.text() },
             usage: try reader.optional { reader throws(StateError) in try reader.text() },
             error: try reader.optional { reader throws(StateError) in try RunError(from: &reader) },
             ended: try reader.optional { reader throws(StateError) in try reader.time() },
+            steps: try reader.list(),
             token: try reader.string(), work: try reader.optionalID(), written: try reader.number(),
             untold: try reader.optionalID(), openMessages: try reader.ids(),
-            held: try reader.optional { reader throws(StateError) in try EventBody.RunEnd(from: &reader) })
+            held: try reader.optional { reader throws(StateError) in try EventBody.RunEnd(from: &reader) },
+            former: try reader.optional { reader throws(StateError) in
+                Run.FormerHolder(
+                    token: try reader.string(), written: try reader.number(), adoption: try reader.optionalID())
+            })
     }
 }
 
@@ -178,8 +243,10 @@ extension Message: StateCodable {
         writer.optional(run?.value)
         writer.text(role.rawValue)
         writer.optional(parent?.value)
+        writer.optional(step?.value)
         writer.text(audience.rawValue)
         writer.text(status.rawValue)
+        writer.number(isSuperseded ? 1 : 0)
         writer.list(parts)
     }
 
@@ -187,8 +254,8 @@ extension Message: StateCodable {
         self.init(
             id: try reader.id(), sequence: try reader.sequence(), at: try reader.time(),
             by: try Participant(from: &reader), run: try reader.optionalID(), role: try reader.name(),
-            parent: try reader.optionalID(), audience: try reader.name(), status: try reader.name(),
-            parts: try reader.list())
+            parent: try reader.optionalID(), step: try reader.optionalID(), audience: try reader.name(),
+            status: try reader.name(), isSuperseded: try reader.number() != 0, parts: try reader.list())
     }
 }
 

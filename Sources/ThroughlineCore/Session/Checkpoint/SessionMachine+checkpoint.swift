@@ -82,6 +82,7 @@ extension SessionMachine {
             $0.text($1.run.value)
         }
         timers.write(to: &writer)
+        writer.list(branches)
         writer.list(requests.items)
         writer.list(readMarks)
         writer.optional(baton) { $1.write(to: &$0) }
@@ -104,6 +105,8 @@ extension SessionMachine {
         participants = try reader.list { reader throws(StateError) in try reader.string() }
         works = try reader.list { reader throws(StateError) in (try reader.id(), try reader.id()) }
         timers = try SessionTimers(from: &reader)
+        branches = try reader.list()
+        for (index, branch) in branches.enumerated() { for id in branch.siblings { branchOf[id] = index } }
         requests = Table(try reader.list(), id: \.id)
         readMarks = try reader.list()
         baton = try reader.optional { reader throws(StateError) in try Baton(from: &reader) }
@@ -117,6 +120,7 @@ extension SessionMachine {
                 awaitedInputs[input, default: []].append(command.id)
             }
         }
+        queuedRuns = runs.items.filter { $0.state == .queued }.map(\.id)
         for (message, item) in messages.items.enumerated() {
             restricted.set(item.audience, of: item.id)
             for (part, piece) in item.parts.enumerated() {
@@ -137,6 +141,11 @@ extension SessionMachine {
                     && run.held.map { $0.id == run.id } ?? true
             }
             && messages.items.allSatisfy { $0.run.map { runs.index(of: $0) != nil } ?? true }
+            && branches.allSatisfy { $0.siblings.contains($0.selected) }
+            && inputs.items.enumerated().allSatisfy { place, input in
+                // Never itself or a later one: what follows it comes to an end.
+                input.previous.map { inputs.index(of: $0).map { $0 < place } ?? false } ?? true
+            }
             && works.allSatisfy { runs.index(of: $0.run) != nil }
             && requests.items.allSatisfy { runs.index(of: $0.run) != nil }
             && queuedInputs.allSatisfy { inputs.index(of: $0) != nil }

@@ -28,6 +28,21 @@ export class Participation extends Emitter {
     return this.insist('input.withdraw', { session: this.id, input: id });
   }
 
+  /** Sends an edit of an input that was taken: it stands beside it, and is followed. */
+  revise(id, content, { agent, as = this.#client.mint('i') } = {}) {
+    return this.insist('input', { session: this.id, input: { id: as, parts: partsOf(content), replaces: id, ...(agent && { agent }) } });
+  }
+
+  /** Asks for another answer to an input. */
+  regenerate(id, { agent, as = this.#client.mint('i') } = {}) {
+    return this.insist('regenerate', { session: this.id, input: id, new: as, ...(agent && { agent }) });
+  }
+
+  /** Has the conversation follow this input and not those beside it, for everybody. */
+  follow(id) {
+    return this.insist('branch', { session: this.id, input: id });
+  }
+
   /** Changes what an input says that nobody has taken yet. */
   edit(id, content) {
     return this.insist('input.update', { session: this.id, input: id, parts: partsOf(content) });

@@ -11,6 +11,10 @@ export interface SessionInfo {
 
 export interface Input extends Item {
   by: By; agent?: string; parts: Array<{ kind: string; text: string; [field: string]: unknown }>; run?: string;
+  /** The input that it stands beside: an edit of it, or (`regenerates`) the same for another answer. */
+  replaces?: string; regenerates?: true;
+  /** The input whose answer it follows, where that is not the one added before it. */
+  after?: string;
   state: 'queued' | 'steering' | 'claimed' | 'answered' | 'unanswered' | 'cancelled' | 'withdrawn';
   /** Absent: `queue`. */
   followUp?: FollowUp;
@@ -23,15 +27,23 @@ export interface Input extends Item {
 export interface Run extends Item {
   agent: string; label?: string; parent?: string; inputs: string[]; epoch: number;
   budget?: { seconds?: number; tokens?: number; cost?: number };
-  state: 'active' | 'waiting' | 'completed' | 'failed' | 'cancelled' | 'lost';
+  /** Absent: the first, and one at most. */
+  attempt?: number; attempts?: number;
+  /** While it is queued, since its agent was lost: when another may take it. */
+  notBefore?: number;
+  state: 'active' | 'waiting' | 'queued' | 'completed' | 'failed' | 'cancelled' | 'lost';
   /** What it waits for, while it does: `paused`, `children`, or what its agent says. */
   waiting?: string;
   progress?: { fraction?: number; text?: string };
   waitsForChildren?: boolean;
   /** The commands that its agent understands; absent: all. */
   accepts?: string[];
+  steps?: Array<{ id: string; attempt: number; label?: string; status: Progress }>;
   usage?: unknown; error?: { code: string; message: string }; ended?: number;
 }
+
+/** Inputs beside each other, and the one of them that the conversation follows. */
+export interface Branch { siblings: string[]; selected: string }
 
 export type Progress = 'streaming' | 'complete' | 'cancelled' | 'interrupted';
 
@@ -45,6 +57,9 @@ export interface Part {
 
 export interface Message extends Item {
   by: By; run?: string; role: 'assistant' | 'user' | 'system' | 'tool' | 'operator'; parent?: string; audience?: 'agents' | 'operators'; status: Progress; parts: Part[];
+  step?: string;
+  /** Another attempt says it anew; it is not shown. */
+  superseded?: true;
 }
 
 export interface Command extends Item {
@@ -75,6 +90,7 @@ export interface State {
   readonly inputs: readonly Input[];
   /** The ids of the queued inputs, in the order in which they are handed out. */
   readonly queue: readonly string[];
+  readonly branches: readonly Branch[];
   readonly runs: readonly Run[];
   readonly messages: readonly Message[];
   readonly requests: readonly AgentRequest[];
@@ -105,6 +121,10 @@ export function find(state: State, kind: 'messages', id: string): Message | unde
 export function find(state: State, kind: 'requests', id: string): AgentRequest | undefined;
 export function find(state: State, kind: 'commands', id: string): Command | undefined;
 export function findPart(state: State, id: string): Part | undefined;
+export function branchOf(state: State, input: string): Branch | undefined;
+export function followedInputs(state: State): Set<string> | null;
+export function isFollowedRun(state: State, followed: Set<string> | null, run: Run | undefined): boolean;
+export function standingMessages(state: State): Message[];
 export function activeRuns(state: State): Run[];
 export function queuedInputs(state: State): Input[];
 export function pendingCommands(state: State, run: string): Command[];

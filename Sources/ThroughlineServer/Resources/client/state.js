@@ -8,7 +8,7 @@ import { byteLength, dropBytes } from './text.js';
 /** The state before the first event. */
 export function emptyState() {
   return {
-    seq: 0, session: null, inputs: [], queue: [], runs: [], messages: [], requests: [], commands: [], baton: null,
+    seq: 0, session: null, inputs: [], queue: [], branches: [], runs: [], messages: [], requests: [], commands: [], baton: null,
     places: {
       inputs: new Map(), runs: new Map(), messages: new Map(), requests: new Map(), commands: new Map(), parts: new Map(),
     },
@@ -23,6 +23,7 @@ export function fromSnapshot(snapshot) {
   state.baton = snapshot.baton ?? null;
   if (snapshot.more) state.more = true;
   state.queue = [...(snapshot.queue ?? [])];
+  state.branches = snapshot.branches ?? [];
   for (const kind of ['inputs', 'runs', 'messages', 'requests', 'commands']) {
     state[kind] = [...(snapshot[kind] ?? [])];
     state[kind].forEach((item, place) => state.places[kind].set(item.id, place));
@@ -63,6 +64,45 @@ export function find(state, kind, id) {
 export function findPart(state, id) {
   const at = state.places.parts.get(id);
   return at && find(state, 'messages', at.message)?.parts[at.place];
+}
+
+/** The messages that stand: without those whose step, or whole run, was begun again. */
+export function standingMessages(state) {
+  return state.messages.filter((message) => !message.superseded);
+}
+
+/** The inputs beside this one, itself included, with the one that is followed; undefined where it stands alone. */
+export function branchOf(state, id) {
+  return state.branches.find(({ siblings }) => siblings.includes(id));
+}
+
+/**
+ * The ids of the inputs that the conversation follows now, or null when it has no branches and follows all.
+ *
+ * An input stands behind the one before it, unless it says `after`; one that `replaces` another stands where that one does.
+ */
+export function followedInputs(state) {
+  if (!state.branches.length) return null;
+  const passed = new Set(state.branches.flatMap(({ siblings, selected }) => siblings.filter((id) => id !== selected)));
+  const previous = new Map();
+  const isFollowed = new Map();
+  let leaf;
+  state.inputs.forEach((input, place) => {
+    const before = input.replaces ? previous.get(input.replaces) : input.after ?? state.inputs[place - 1]?.id;
+    previous.set(input.id, before);
+    isFollowed.set(input.id, !passed.has(input.id) && (before === undefined || isFollowed.get(before)));
+    if (isFollowed.get(input.id)) leaf = input.id;
+  });
+  const followed = new Set();
+  for (let id = leaf; id !== undefined; id = previous.get(id)) followed.add(id);
+  return followed;
+}
+
+/** Whether the conversation follows a run, as `followedInputs` says: by its inputs, or its parent's, or always without any. */
+export function isFollowedRun(state, followed, run) {
+  if (!followed || !run) return true;
+  if (run.inputs.length) return run.inputs.some((id) => followed.has(id));
+  return run.parent ? isFollowedRun(state, followed, find(state, 'runs', run.parent)) : true;
 }
 
 /** The runs that have not ended, oldest first: `active`, or `waiting` for something. */
@@ -125,7 +165,12 @@ class Draft {
       case 'run.updated': return this.#runUpdated(event.run);
       case 'run.waiting': return this.#change('runs', event.run.id, { state: 'waiting', waiting: event.run.reason });
       case 'run.resumed': return this.#change('runs', event.run.id, { state: 'active', waiting: undefined });
+      case 'branch.switched': return this.#select(event.branch.input);
+      case 'run.queued': return this.#runQueued(event.run);
+      case 'run.adopted': return this.#change('runs', event.run.id, { epoch: event.run.epoch });
       case 'run.ended': return this.#runEnded(event);
+      case 'step.started': return this.#stepStarted(event.step);
+      case 'step.ended': return this.#stepEnded(event.step);
       case 'message.started':
         return this.#add('messages', { ...event.message, ...origin(event), status: 'streaming', parts: [] });
       case 'message.ended': return this.#messageEnded(event.message.id, event.message.status);
@@ -163,6 +208,7 @@ class Draft {
     if (find(this.#state, 'inputs', input.id)) return null;
     this.#add('inputs', { ...input, ...origin(event), state: 'queued' });
     this.#enqueue(input.id, before);
+    if (input.replaces) this.#addSibling(input.id, input.replaces);
     return null;
   }
 
@@ -174,7 +220,11 @@ class Draft {
 
   #inputWithdrawn({ id, reason }) {
     this.#dequeue([id]);
-    return this.#change('inputs', id, reason === undefined ? { state: 'withdrawn' } : { state: 'withdrawn', reason });
+    const problem = this.#change('inputs', id, reason === undefined ? { state: 'withdrawn' } : { state: 'withdrawn', reason });
+    const branch = branchOf(this.#state, id);
+    if (problem || branch?.selected !== id) return problem;
+    const other = branch.siblings.findLast((sibling) => find(this.#state, 'inputs', sibling)?.state !== 'withdrawn');
+    return other ? this.#select(other) : null;
   }
 
   #inputAnswered({ id }) {
@@ -194,8 +244,26 @@ class Draft {
     if (ids.length) this.#state.queue = this.#state.queue.filter((id) => !ids.includes(id));
   }
 
+  #addSibling(id, replaces) {
+    const branch = branchOf(this.#state, replaces);
+    const grown = { siblings: [...(branch?.siblings ?? [replaces]), id], selected: id };
+    this.#state.branches = branch ? this.#state.branches.map((other) => (other === branch ? grown : other)) : [...this.#state.branches, grown];
+  }
+
+  #select(id) {
+    this.#state.branches = this.#state.branches.map((branch) => (branch.siblings.includes(id) ? { ...branch, selected: id } : branch));
+    this.#note('input', id);
+    return null;
+  }
+
   #runStarted(event) {
     const { lease, ...run } = event.run;
+    if (find(this.#state, 'runs', run.id)) {
+      // Taken on by another agent: the same run, in its old place.
+      const done = new Set(find(this.#state, 'runs', run.id).steps?.filter(({ status }) => status === 'complete').map(({ id }) => id));
+      this.#supersede(run.id, (step) => !done.has(step));
+      return this.#change('runs', run.id, { accepts: undefined, ...run, state: 'active', notBefore: undefined });
+    }
     this.#add('runs', { ...run, inputs: run.inputs ?? [], ...origin(event, false), state: 'active' });
     for (const id of run.inputs ?? []) this.#change('inputs', id, { state: 'claimed', run: run.id });
     this.#dequeue(run.inputs ?? []);
@@ -209,9 +277,14 @@ class Draft {
     return this.#change('runs', id, known);
   }
 
+  /** Its agent was lost: the run waits for another. */
+  #runQueued({ id, attempt, notBefore }) {
+    return this.#change('runs', id, { state: 'queued', attempt, notBefore, waiting: undefined });
+  }
+
   #runEnded(event) {
     const { id, reason, usage, error } = event.run;
-    const known = { state: reason, ended: event.at, waiting: undefined };
+    const known = { state: reason, ended: event.at, waiting: undefined, notBefore: undefined };
     if (usage !== undefined) known.usage = usage;
     if (error !== undefined) known.error = error;
     const run = find(this.#state, 'runs', id);
@@ -222,6 +295,34 @@ class Draft {
       if (message.run === id && message.status === 'streaming') this.#messageEnded(message.id, MESSAGE_AFTER_RUN[reason]);
     }
     return null;
+  }
+
+  #stepStarted({ id, run: runId, attempt, label }) {
+    const run = find(this.#state, 'runs', runId);
+    if (!run) return `step ${id} belongs to no known run`;
+    const steps = [...(run.steps ?? [])];
+    const place = steps.findIndex((step) => step.id === id);
+    const known = { id, attempt, status: 'streaming', ...(label === undefined ? {} : { label }) };
+    if (place < 0) {
+      steps.push(known);
+    } else {
+      steps[place] = { ...steps[place], ...known };
+      this.#supersede(runId, (step) => step === id);
+    }
+    return this.#change('runs', runId, { steps });
+  }
+
+  #stepEnded({ id, run: runId, status }) {
+    const run = find(this.#state, 'runs', runId);
+    if (!run) return `step ${id} belongs to no known run`;
+    return this.#change('runs', runId, { steps: (run.steps ?? []).map((step) => (step.id === id ? { ...step, status } : step)) });
+  }
+
+  /** Another attempt says anew what these messages of a run say. */
+  #supersede(run, matches) {
+    for (const message of this.#state.messages) {
+      if (message.run === run && !message.superseded && matches(message.step)) this.#change('messages', message.id, { superseded: true });
+    }
   }
 
   #messageEnded(id, status) {

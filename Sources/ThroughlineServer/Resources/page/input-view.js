@@ -47,7 +47,7 @@ export class InputView {
     if (held) (this.#actions.querySelector(`[data-testid="${focused}"]`) ?? this.#actions.querySelector('button'))?.focus();
   }
 
-  #describe(state, source, { waiting }) {
+  #describe(state, source, { waiting, branch }) {
     switch (state) {
       case 'sending': return this.#context.isConnected() ? 'Sending…' : 'Waiting for the connection';
       case 'failed': return `Not sent: ${source.reason?.detail || source.reason?.code}`;
@@ -59,11 +59,11 @@ export class InputView {
       case 'unanswered': return 'Not answered';
       case 'cancelled': return 'Stopped';
       case 'withdrawn': return source.reason === 'superseded' ? 'Withdrawn: a newer one came' : 'Withdrawn';
-      default: return '';
+      default: return branch ? `${branch.siblings.indexOf(source.id) + 1} of ${branch.siblings.length}` : '';
     }
   }
 
-  #acts(state, source, { waiting }) {
+  #acts(state, source, { waiting, branch }) {
     const { session, report, edit, sendAgain } = this.#context;
     const act = (testid, label, run, shape, of) => ({ testid, label, shape, of, act: () => report(run()) });
     const change = { testid: 'edit', label: 'Edit', act: () => edit(source), shape: 'pencil', of: textOf(source) };
@@ -78,7 +78,12 @@ export class InputView {
       }
       case 'steering': return [act('withdraw', 'Withdraw', () => session.withdraw(source.id))];
       case 'unanswered': return [{ testid: 'again', label: 'Send again', act: () => sendAgain(source) }];
-      default: return [];
+      default: {
+        const place = branch ? branch.siblings.indexOf(source.id) : -1;
+        const [before, after] = [branch?.siblings[place - 1], branch?.siblings[place + 1]];
+        return [before && act('before', 'Before', () => session.follow(before), undefined, before),
+          after && act('next', 'Next', () => session.follow(after), undefined, after)];
+      }
     }
   }
 }

@@ -1,6 +1,6 @@
 // What the conversation shows, and in which order. No document here.
 
-import { find } from '../client/throughline.js';
+import { branchOf, find, followedInputs, isFollowedRun, standingMessages } from '../client/throughline.js';
 
 /**
  * The items of a conversation, oldest first: `{key, kind, ...}` with `kind` `input` (`input`), `entry` (`entry`: on its way),
@@ -11,15 +11,19 @@ import { find } from '../client/throughline.js';
  * the order in which they will be handed out.
  */
 export function itemsOf(state, pending) {
-  const spoken = new Set(state.messages.map((message) => message.run));
+  const followed = followedInputs(state);
+  const isFollowed = (id) => isFollowedRun(state, followed, id && find(state, 'runs', id));
+  const messages = standingMessages(state).filter((message) => isFollowed(message.run));
+  const spoken = new Set(messages.map((message) => message.run));
   const items = [
-    ...state.inputs.map((input) => ({
-      key: `input ${input.id}`, kind: 'input', input, waiting: waitingOf(state, input), place: placeOf(state, input),
+    ...state.inputs.filter((input) => !followed || followed.has(input.id)).map((input) => ({
+      key: `input ${input.id}`, kind: 'input', input, waiting: waitingOf(state, input),
+      branch: branchOf(state, input.id), place: placeOf(state, input),
     })),
-    ...state.messages.map((message) => ({
+    ...messages.map((message) => ({
       key: `message ${message.id}`, kind: 'message', message, run: message.run && find(state, 'runs', message.run), place: [message.seq, 1],
     })),
-    ...state.runs.filter((run) => !spoken.has(run.id) && !run.parent && run.state !== 'completed')
+    ...state.runs.filter((run) => !spoken.has(run.id) && !run.parent && isFollowed(run.id) && run.state !== 'completed')
       .map((run) => ({ key: `run ${run.id}`, kind: 'run', run, place: [run.seq, 2] })),
     ...state.requests.filter((request) => request.state !== 'open')
       .map((request) => ({ key: `request ${request.id}`, kind: 'request', request, place: [request.seq, 3] })),

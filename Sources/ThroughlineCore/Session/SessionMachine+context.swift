@@ -1,0 +1,145 @@
+extension SessionMachine {
+    /// A branch as a model gets to read it.
+    ///
+    /// - Parameter clearance: Of who asks. What is for operators only is for no model.
+    public func context(
+        _ query: ContextQuery, for clearance: Audience = .agents
+    ) throws(Refusal) -> ConversationContext {
+        if let branch = query.branch, inputs[branch] == nil {
+            throw Refusal(.inputNotFound, "The session has no input \(branch).")
+        }
+        let leaf = query.branch ?? answeredLeaf
+        let messages = messages(for: min(clearance, .agents)).filter { !$0.isSuperseded }
+        let said = conversation(upTo: leaf, messages)
+        let results = Self.callResults(in: messages)
+        var units: [ConversationContext.Unit] = []
+        var last: Int?
+        for piece in said {
+            switch piece {
+            case .input(let input):
+                if input.id == leaf { last = units.count }
+                units.append(.init(role: "user", text: Self.text(of: input)))
+            case .message(let message):
+                units += Self.units(of: message, results: message.run.flatMap { results[$0] } ?? [:])
+            }
+        }
+        return ConversationContext(units, last: last, budget: query.tokens)
+    }
+
+    /// What a conversation is made of.
+    public enum Said: Sendable {
+        case input(Input)
+        case message(Message)
+    }
+
+    /// The inputs of a branch, each with what was said in answer to it, in order. What nobody has taken, but for the last input, what
+    /// was superseded and what sub-runs say are left out.
+    public func conversation(upTo leaf: InputID?, for clearance: Audience = .agents) -> [Said] {
+        conversation(upTo: leaf, messages(for: clearance).filter { !$0.isSuperseded })
+    }
+
+    private func conversation(upTo leaf: InputID?, _ messages: [Message]) -> [Said] {
+        let path = leaf.map { lineage(of: $0) } ?? []
+        let heard = path.filter { $0.id == leaf || $0.state.wasHeard }
+        let followed = Set(heard.map(\.id))
+        var placed: [(place: (UInt64, UInt64, UInt64), said: Said)] = heard.map { input in
+            // What nobody has taken comes last; what an operator answered stands where it came.
+            let waits = input.state == .queued ? UInt64.max : input.sequence.rawValue
+            let begun = input.run.flatMap { runs[$0]?.sequence }?.rawValue ?? waits
+            return ((begun, 0, input.sequence.rawValue), .input(input))
+        }
+        for message in messages {
+            guard let place = place(of: message, followed: followed) else { continue }
+            placed.append((place, .message(message)))
+        }
+        return placed.sorted { $0.place < $1.place }.map(\.said)
+    }
+
+    /// `nil` where the message does not belong to the branch.
+    private func place(of message: Message, followed: Set<InputID>) -> (UInt64, UInt64, UInt64)? {
+        guard let run = message.run.flatMap({ runs[$0] }) else {
+            return (message.sequence.rawValue, 1, message.sequence.rawValue)
+        }
+        guard run.parent == nil, run.inputs.isEmpty || run.inputs.contains(where: followed.contains) else { return nil }
+        return (run.sequence.rawValue, 1, message.sequence.rawValue)
+    }
+
+    /// The last input of what the conversation follows that was taken, else the last that waits.
+    private var answeredLeaf: InputID? {
+        let path = selectedLeaf.map { lineage(of: $0) } ?? []
+        return (path.last { $0.state.wasHeard } ?? path.last { $0.state == .queued })?.id
+    }
+
+    /// The results of each run's calls by the calls' ids.
+    private static func callResults(in messages: [Message]) -> [RunID: [String: String]] {
+        var results: [RunID: [String: String]] = [:]
+        for message in messages {
+            guard let run = message.run else { continue }
+            for part in message.parts where part.head.kind == .toolResult {
+                guard let call = part.head.call, results[run]?[call] == nil else { continue }
+                results[run, default: [:]][call] = String(decoding: part.text, as: UTF8.self)
+            }
+        }
+        return results
+    }
+
+    private static func text(of input: Input) -> String {
+        input.parts.map { text(of: $0.head, $0.text) }.filter { !$0.isEmpty }.joined(separator: "\n\n")
+    }
+
+    /// What is no text is named.
+    private static func text(of head: PartHead, _ text: [UInt8]) -> String {
+        guard text.isEmpty else { return String(decoding: text, as: UTF8.self) }
+        let name = head.title ?? head.url ?? head.name
+        return name.map { "[\(head.kind.rawValue): \($0)]" } ?? ""
+    }
+
+    private static func units(of message: Message, results: [String: String]) -> [ConversationContext.Unit] {
+        var units: [ConversationContext.Unit] = []
+        var texts: [String] = []
+        var calls: [ConversationContext.Call] = []
+        // To a model, who answers in its place is itself.
+        let role = (message.role == .operator ? .assistant : message.role).rawValue
+        func close() {
+            let text = texts.joined(separator: "\n\n")
+            if !text.isEmpty || !calls.isEmpty {
+                units.append(.init(role: role, text: text, calls: calls))
+            }
+            texts = []
+            calls = []
+        }
+        guard message.role != .tool else { return [] }
+        for part in message.parts {
+            switch part.head.kind {
+            case .toolCall: calls.append(call(part, results))
+            case .reasoning, .toolResult: continue
+            case .text, .data, .file, .source:
+                if !calls.isEmpty { close() }
+                let text = text(of: part.head, part.text)
+                if !text.isEmpty { texts.append(text) }
+            }
+        }
+        close()
+        return units
+    }
+
+    /// A model refuses arguments that are cut off: then the call is shown with none.
+    private static func call(_ part: Part, _ results: [String: String]) -> ConversationContext.Call {
+        let id = part.head.call ?? part.id.value
+        let isWhole = (try? JSONDocument.parse(part.text)) != nil
+        return .init(
+            id: id, name: part.head.name ?? "tool",
+            arguments: isWhole ? String(decoding: part.text, as: UTF8.self) : "{}",
+            result: results[id] ?? ConversationContext.missingResult)
+    }
+}
+
+extension Input.State {
+    /// Whether some agent got to read it.
+    fileprivate var wasHeard: Bool {
+        switch self {
+        case .claimed, .answered, .unanswered, .cancelled: true
+        case .queued, .steering, .withdrawn: false
+        }
+    }
+}
