@@ -347,3 +347,33 @@ def test_an_agent_is_paused_goes_on_and_is_told_more(windows, api):
         eventually(lambda window=window: window.each("input", "dataset.state") == ["answered", "answered"],
                    what="both being answered")
         assert not window.one("runs").is_displayed()
+
+
+def test_an_edit_and_another_answer_stand_beside_the_first(windows, api):
+    laptop, _, phone = windows
+
+    def answer(text):
+        run = take_work(api, "bot", wait=5)
+        run.write(*run.start_message(f"m-{run.id}", f"p-{run.id}"), run.append(f"p-{run.id}", text)).ok(200)
+        run.end().ok(200)
+        for window in (laptop, phone):
+            eventually(lambda window=window: window.said() == text, what=f"only “{text}” being shown")
+
+    def place(window):
+        return window.each("branch", "textContent")
+
+    api.send("talk", "Name a tree.", "tree").ok(201)
+    answer("Oak.")
+    laptop.press("edit", item(laptop, "tree"))
+    rewrite(laptop, "Name a flower.")
+    answer("Rose.")
+    assert place(phone) == ["2 of 2"]
+    phone.press("regenerate")
+    answer("Tulip.")
+    eventually(lambda: place(laptop) == ["3 of 3"], what="three beside each other")
+    laptop.press("sibling-before")
+    eventually(lambda: phone.said() == "Rose.", what="the one before, on the other device too")
+    phone.press("sibling-before")
+    for window in (laptop, phone):
+        eventually(lambda window=window: window.said() == "Oak." and place(window) == ["1 of 3"], what="the first")
+    assert [part["text"] for message in api.snapshot("talk")["messages"] for part in message["parts"]] == ["Oak.", "Rose.", "Tulip."]

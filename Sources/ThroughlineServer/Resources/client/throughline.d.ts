@@ -130,6 +130,12 @@ export class Session {
   edit(id: string, content: Content): Promise<unknown>;
   /** Before another queued input, or behind all. */
   move(id: string, before?: string | null): Promise<unknown>;
+  /** Another input beside one that was taken, which is followed. */
+  revise(id: string, content: Content, options?: { agent?: string; as?: string }): Promise<unknown>;
+  /** Another answer to an input. */
+  regenerate(id: string, options?: { agent?: string; as?: string }): Promise<unknown>;
+  /** Has the conversation follow this input and not those beside it. */
+  follow(id: string): Promise<unknown>;
   steer(content: Content, options?: { target?: Target; otherwise?: 'input'; timeout?: number }): Promise<Command>;
   interrupt(content?: Content, options?: { target?: Target; timeout?: number }): Promise<Command>;
   pause(target?: Target, options?: { timeout?: number }): Promise<Command>;

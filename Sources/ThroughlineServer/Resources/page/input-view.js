@@ -29,7 +29,7 @@ export class InputView {
     this.element.firstChild.setAttribute('aria-label', author ? `${author} wrote` : 'You wrote');
     if (kind === 'message') return this.#label('message', { role: message.role, status: message.status, messageId: message.id }, '', []);
     const state = input ? input.state : entry.state === 'failed' ? 'failed' : 'sending';
-    const actions = this.#context.mayAct ? this.#acts(state, source, item) : [];
+    const actions = [...(this.#context.mayAct ? this.#acts(state, source, item) : []), ...this.#besides(item)];
     this.#label('input', { inputId: source.id, state }, this.#describe(state, source, item), actions.filter(Boolean));
   }
 
@@ -47,7 +47,7 @@ export class InputView {
     if (held) (this.#actions.querySelector(`[data-testid="${focused}"]`) ?? this.#actions.querySelector('button'))?.focus();
   }
 
-  #describe(state, source, { waiting, branch }) {
+  #describe(state, source, { waiting }) {
     switch (state) {
       case 'sending': return this.#context.isConnected() ? 'Sending…' : 'Waiting for the connection';
       case 'failed': return `Not sent: ${source.reason?.detail || source.reason?.code}`;
@@ -59,11 +59,11 @@ export class InputView {
       case 'unanswered': return 'Not answered';
       case 'cancelled': return 'Stopped';
       case 'withdrawn': return source.reason === 'superseded' ? 'Withdrawn: a newer one came' : 'Withdrawn';
-      default: return branch ? `${branch.siblings.indexOf(source.id) + 1} of ${branch.siblings.length}` : '';
+      default: return '';
     }
   }
 
-  #acts(state, source, { waiting, branch }) {
+  #acts(state, source, { waiting }) {
     const { session, report, edit, sendAgain } = this.#context;
     const act = (testid, label, run, shape, of) => ({ testid, label, shape, of, act: () => report(run()) });
     const change = { testid: 'edit', label: 'Edit', act: () => edit(source), shape: 'pencil', of: textOf(source) };
@@ -77,17 +77,24 @@ export class InputView {
           act('withdraw', 'Withdraw', () => session.withdraw(source.id))];
       }
       case 'steering': return [act('withdraw', 'Withdraw', () => session.withdraw(source.id))];
-      case 'unanswered': return [{ testid: 'again', label: 'Send again', act: () => sendAgain(source) }];
-      default: {
-        const place = branch ? branch.siblings.indexOf(source.id) : -1;
-        const [before, after] = [branch?.siblings[place - 1], branch?.siblings[place + 1]];
-        return [before && act('before', 'Before', () => session.follow(before), undefined, before),
-          after && act('next', 'Next', () => session.follow(after), undefined, after)];
-      }
+      case 'unanswered': return [{ testid: 'again', label: 'Send again', act: () => sendAgain(source) }, change];
+      case 'answered': case 'cancelled': return textOf(source) ? [change] : [];
+      default: return [];
     }
+  }
+
+  /** Where others stand beside it: which it is, and the way to them. */
+  #besides({ branch, input }) {
+    if (!branch) return [];
+    const { session, report, mayAct } = this.#context;
+    const place = branch.siblings.indexOf(input.id);
+    const to = (other, testid, label, shape) => mayAct && other && { testid, label, shape, of: other, act: () => report(session.follow(other)) };
+    return [to(branch.siblings[place - 1], 'sibling-before', 'The one before', 'left'), { text: `${place + 1} of ${branch.siblings.length}`, label: 'branch', of: `${place}/${branch.siblings.length}` },
+      to(branch.siblings[place + 1], 'sibling-after', 'The next one', 'right')];
   }
 }
 
-function action({ testid, label, shape, act }) {
+function action({ testid, label, shape, text, act }) {
+  if (text) return h('span', { class: 'note', data: { testid: 'branch' } }, text);
   return h('button', { type: 'button', class: `quiet small${shape ? ' with-icon' : ''}`, 'aria-label': label, title: shape ? label : null, data: { testid }, onclick: act }, shape ? icon(shape) : label);
 }

@@ -25,7 +25,7 @@ export function itemsOf(state, pending) {
     })),
     ...state.runs.filter((run) => !spoken.has(run.id) && !run.parent && isFollowed(run.id) && run.state !== 'completed')
       .map((run) => ({ key: `run ${run.id}`, kind: 'run', run, place: [run.seq, 2] })),
-    ...state.requests.filter((request) => request.state !== 'open')
+    ...state.requests.filter((request) => request.state !== 'open' && isFollowed(request.run))
       .map((request) => ({ key: `request ${request.id}`, kind: 'request', request, place: [request.seq, 3] })),
     ...state.commands.filter(({ parts, input }) => parts?.length && !input).map((command) => ({ key: `command ${command.id}`, kind: 'command', command, place: [command.seq, 3] })),
   ];

@@ -131,11 +131,12 @@ function speak(content, { audience }) {
   return true;
 }
 
-/** Changes what an input says that waits. */
+/** Changes what an input says; one that was taken already gets another beside it. */
 async function edit(input) {
   const text = textOf(input);
   const next = await textDialog({ title: 'Edit this message', label: 'Message', value: text, action: 'Save', rows: 4 });
-  if (next && next !== text) await report(session.edit(input.id, next));
+  if (!next || next === text) return;
+  await report(session.state.queue.includes(input.id) ? session.edit(input.id, next) : session.revise(input.id, next, { agent: input.agent }));
 }
 
 async function stop() {

@@ -1,7 +1,7 @@
-import { copyButton, h } from './dom.js';
+import { copyButton, h, icon } from './dom.js';
 import { endOf, textOf } from './items.js';
 import { partView } from './part-view.js';
-import { nameOf } from './run-tree.js';
+import { isOpen, nameOf } from './run-tree.js';
 
 /** What an agent says, or a person who answers in its place. */
 export class MessageView {
@@ -11,19 +11,22 @@ export class MessageView {
   #dots = h('p', { class: 'dots', 'aria-label': 'Writing' }, h('i'), h('i'), h('i'));
   #end = h('p', { class: 'end' });
   #copy = copyButton(() => textOf(this.#message), 'Copy the answer');
+  #again = h('button', { type: 'button', class: 'quiet small', data: { testid: 'regenerate' }, onclick: () => this.#regenerate() }, icon('again'), h('span', {}, 'Another answer'));
   #author = h('span', { dir: 'auto' });
   #badge = h('span', { class: 'badge' });
   #message;
+  #run;
   element;
 
   constructor(context) {
     this.#context = context;
     this.element = h('li', { class: 'item message', data: { testid: 'message' } }, h('article', {},
-      h('p', { class: 'author' }, this.#author, this.#badge), this.#parts, this.#dots, this.#end, h('div', { class: 'actions' }, this.#copy)));
+      h('p', { class: 'author' }, this.#author, this.#badge), this.#parts, this.#dots, this.#end, h('div', { class: 'actions' }, this.#copy, this.#again)));
   }
 
   update({ message, run }) {
     this.#message = message;
+    this.#run = run;
     const { element } = this;
     Object.assign(element.dataset, { role: message.role, status: message.status, messageId: message.id, audience: message.audience ?? 'everyone' });
     this.#author.textContent = ROLES[message.role] ?? ((run ? nameOf(run) : message.by?.id) || 'Assistant');
@@ -45,6 +48,7 @@ export class MessageView {
     const last = message.parts.at(-1);
     this.#dots.hidden = message.status !== 'streaming' || (last?.status === 'streaming' && last.text !== '');
     this.#copy.hidden = message.status === 'streaming' || textOf(message) === '';
+    this.#again.hidden = !(this.#context.mayAct && run && !isOpen(run) && run.inputs.length === 1 && message.status !== 'streaming');
   }
 
   #updateParts(parts) {
@@ -59,6 +63,11 @@ export class MessageView {
       held.part = part;
       held.view.update(part);
     }
+  }
+
+  #regenerate() {
+    const [input] = this.#run.inputs;
+    this.#context.report(this.#context.session.regenerate(input));
   }
 }
 
