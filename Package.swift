@@ -159,7 +159,11 @@ let package = Package(
         .testTarget(
             name: "CoreTests", dependencies: ["ThroughlineCore", "ThroughlineTestKit"], swiftSettings: settings),
         .testTarget(
-            name: "StorageTests", dependencies: ["CThroughlineChecksum", "ThroughlineStorage", "ThroughlineTestKit"],
+            name: "StorageTests",
+            dependencies: [
+                "CThroughlineChecksum", "ThroughlineStorage", "ThroughlineTestKit",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
             exclude: ["Fixtures"], swiftSettings: settings),
         .testTarget(
             name: "EngineTests",
