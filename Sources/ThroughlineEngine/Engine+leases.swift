@@ -65,8 +65,11 @@ extension Engine {
     /// Lets the machine do what is due.
     private func wake(_ live: LiveSession) {
         _ = decide(on: live) { (state) throws(Refusal) in
+            let told = state.machine.untoldRuns.count
             state.machine.wake(at: environment.now())
-        } then: { _ in
+            return state.machine.untoldRuns.count > told
+        } then: { [self] result in
+            if case .success(true) = result { tellHolders(of: live.id) }
         }
     }
 

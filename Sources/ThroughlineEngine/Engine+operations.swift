@@ -109,6 +109,7 @@ extension Engine {
             state.machine.update(
                 title: patch.title, metadata: try merged(patch, state.machine.info), policies: patch.policies,
                 closing: patch.closes, by: by, at: now)
+            lookForViewers(of: state.machine.info.id, &state)
             return sessionAnswer(.ok, state)
         case .selectBranch(let input):
             try state.machine.selectBranch(input, by: by, at: now)

@@ -11,6 +11,7 @@ extension Engine {
             board.arrive(participant, read: read ?? nil, reader: ObjectIdentifier(subscription), time)
             if let watcher { board.watch(watcher, as: ObjectIdentifier(subscription)) }
         }
+        checkViewers(of: subscription.session)
     }
 
     /// The reader is gone; others notice when it does not come back soon.
@@ -19,6 +20,22 @@ extension Engine {
         presence.with(subscription.session) { board in
             board.leave(subscription.participant, reader: ObjectIdentifier(subscription), time)
         }
+        checkViewers(of: subscription.session)
+    }
+
+    /// Tells a session that minds whether anybody watches it now.
+    func checkViewers(of session: SessionID) {
+        guard isReady, let live = directory.live(session) else { return }
+        guard live.state.withLock({ $0.retirement == nil && $0.machine.mindsViewers }) else { return }
+        _ = decide(on: live) { (state) throws(Refusal) in
+            lookForViewers(of: session, &state)
+        } then: { _ in
+        }
+    }
+
+    /// The same while its lock is held: who comes or goes meanwhile asks again.
+    func lookForViewers(of session: SessionID, _ state: inout LiveSession.State) {
+        state.machine.setWatched(presence.isWatched(session, environment.monotonic()), at: environment.now())
     }
 
     /// Somebody says what they do. It is live only: nothing of it is stored.
@@ -36,6 +53,7 @@ extension Engine {
                 result.map { live in
                     let time = environment.time
                     presence.with(session) { $0.say(word, by: participant, time) }
+                    checkViewers(of: session)
                     return presenceAnswer(live)
                 })
         }
@@ -117,8 +135,10 @@ extension Engine {
             let agents = agentLines(of: live, now)
             presence.with(session) { $0.setAgents(agents) }
         }
-        for (list, watchers) in presence.tick(now) {
+        let news = presence.tick(now)
+        for (list, watchers) in news.lists {
             for watcher in watchers { watcher.presenceChanged(list) }
         }
+        for session in news.left { checkViewers(of: session) }
     }
 }

@@ -30,7 +30,10 @@ extension Engine {
             let result = replay(id)
             if case .success(let live) = result { adopt(live) }
             for waiter in directory.loaded(id, result) { waiter(result) }
-            if case .success(let live) = result { wakeAll(of: live) }
+            guard case .success(let live) = result else { return }
+            wakeAll(of: live)
+            // Who watched before may not have come back.
+            checkViewers(of: id)
         }
     }
 

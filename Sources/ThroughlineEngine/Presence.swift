@@ -56,6 +56,10 @@ struct PresenceBoard {
 
     private var entries: [PresenceKey: Entry] = [:]
     private var order: [PresenceKey] = []
+    /// The readers who are users or operators.
+    private var viewers: Set<ObjectIdentifier> = []
+    /// Until when somebody of those has said to be here.
+    private var saidUntil: Int64?
     /// The readers who want to be told.
     private var watchers: [ObjectIdentifier: WeakWatcher] = [:]
     /// The lines as they were told last.
@@ -65,8 +69,8 @@ struct PresenceBoard {
     var agents: [UInt8] = []
     private var isDirty = true
 
-    var isEmpty: Bool { entries.isEmpty && watchers.isEmpty }
-    var isWatched: Bool { !watchers.isEmpty }
+    var isEmpty: Bool { entries.isEmpty && watchers.isEmpty && viewers.isEmpty && saidUntil == nil }
+    var hasWatchers: Bool { !watchers.isEmpty }
     var allWatchers: [any PresenceWatcher] { watchers.values.compactMap(\.watcher) }
 
     /// A reader that nobody holds any longer takes itself away.
@@ -77,6 +81,7 @@ struct PresenceBoard {
     mutating func arrive(
         _ participant: Participant, read: SequenceNumber?, reader: ObjectIdentifier, _ now: EngineTime
     ) {
+        if participant.isViewer { viewers.insert(reader) }
         change(participant, now) {
             $0.read = $0.read ?? read
             $0.readers.insert(reader)
@@ -86,12 +91,14 @@ struct PresenceBoard {
 
     mutating func leave(_ participant: Participant, reader: ObjectIdentifier, _ now: EngineTime) {
         watchers[reader] = nil
+        viewers.remove(reader)
         guard var entry = entries[PresenceKey(participant)], entry.readers.remove(reader) != nil else { return }
         if entry.readers.isEmpty { entry.until = now.monotonic + PresenceLimits.graceMilliseconds }
         entries[PresenceKey(participant)] = entry
     }
 
     mutating func say(_ word: PresenceWord, by participant: Participant, _ now: EngineTime) {
+        if participant.isViewer { saidUntil = now.monotonic + PresenceLimits.saidMilliseconds }
         change(participant, now) {
             if $0.readers.isEmpty { $0.until = now.monotonic + PresenceLimits.saidMilliseconds }
             if let isTyping = word.isTyping {
@@ -137,6 +144,17 @@ struct PresenceBoard {
                 isDirty = true
             }
         }
+    }
+
+    /// Whether a user or an operator reads, or has just said to be here. Without the grace of the list: who wants something to
+    /// happen when nobody watches says after what time.
+    func isWatched(_ now: Int64) -> Bool { !viewers.isEmpty || saidUntil.map { $0 > now } ?? false }
+
+    /// Forgets who has said to be here and has not said it again. True if there was somebody.
+    mutating func forgetSaid(_ now: Int64) -> Bool {
+        guard let until = saidUntil, until <= now else { return false }
+        saidUntil = nil
+        return true
     }
 
     /// The list to tell the watchers, where it differs from the last and the pace allows it.
@@ -185,4 +203,9 @@ struct PresenceBoard {
 public protocol PresenceWatcher: AnyObject, Sendable {
     /// - Parameter list: A JSON array.
     func presenceChanged(_ list: [UInt8])
+}
+
+extension Participant {
+    /// Whether somebody watches when this one reads.
+    fileprivate var isViewer: Bool { role == .user || role == .operator }
 }

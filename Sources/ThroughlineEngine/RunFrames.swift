@@ -91,12 +91,12 @@ extension FrameCursor {
 }
 
 extension Engine {
-    /// The frames of a run behind a cursor.
+    /// The frames of a run behind a cursor. Who reads them is in the session, as any reader is.
     public func frames(
-        of run: RunID, in session: SessionID, after cursor: FrameCursor?
+        of run: RunID, in session: SessionID, after cursor: FrameCursor?, by participant: Participant
     ) async throws(Refusal) -> RunFrames {
         let reader = EventReader(self, session: session)
-        let tail = try await reader.attach(from: .tail, by: .server).tail
+        let tail = try await reader.attach(from: .tail, by: participant).tail
         guard let found = try await self.run(run, in: session) else {
             reader.detach()
             throw Refusal(.runNotFound, "The session has no run \(run).")
@@ -105,6 +105,7 @@ extension Engine {
             reader.detach()
             throw Refusal(.cursorAhead, "The session ends at \(tail).", numbers: ["tail": tail.rawValue])
         }
+        reader.arrive(watching: false)
         return RunFrames(engine: self, reader: reader, run: found, session: session, after: cursor)
     }
 }

@@ -232,6 +232,19 @@ def test_a_cancel_closes_the_upstream_before_the_first_token_too(server, api, up
     assert "streaming" not in json.dumps(snapshot["messages"])
 
 
+def test_a_session_may_have_runs_stopped_whose_caller_has_gone(server, api, upstream):
+    api.create("s1", policies={"orphan": {"then": "cancel", "after": 1000}})
+    response = raw(server, ask("gated"), {"Throughline-Session": "s1"})
+    call = upstream.wait_for_calls(1)
+    eventually(lambda: answer_of(api.snapshot("s1")), what="the first text")
+    assert not call.client_left.wait(1.5), "a caller who reads is somebody who watches"
+    assert [item["id"] for item in api.get("/v1/sessions/s1/presence").json["presence"]][:1] == ["anonymous"]
+    response.close()
+    assert call.client_left.wait(10), "the upstream was not closed"
+    run = ended_run(api, "s1")
+    assert (run["state"], run["error"]["code"]) == ("cancelled", "orphaned")
+
+
 def test_the_same_input_attaches_without_a_second_call(server, ai, api, upstream):
     answers = []
     first = threading.Thread(target=lambda: answers.append(said(stream(ai, "gated", "s1", "i1"))))

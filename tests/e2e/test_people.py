@@ -408,3 +408,44 @@ def test_a_run_beyond_its_budget_ends(api):
     for budget in ({}, {"seconds": 0}, {"tokens": "many"}, {"dollars": 1}):
         assert api.post("/v1/sessions/s/runs", {"agent": "bot", "budget": budget}).code == "field_invalid"
     same_for_all(api)
+
+
+def orphaned(api, session="s"):
+    """The run that was cancelled since nobody watched, once it is."""
+    run = api.snapshot(session)["runs"][-1]
+    return run if run["state"] == "cancelled" else None
+
+
+def test_a_run_that_nobody_watches_is_cancelled_if_the_session_says_so(server, api):
+    policy = {"then": "cancel", "after": 1000}
+    api.create("s", policies={"orphan": policy})
+    assert api.snapshot("s")["session"]["policies"]["orphan"] == policy
+    ada = Socket(server.port, "ada")
+    ada.ask("attach", session="s", **{"from": "tail"})
+    agent = Socket(server.port, "bot", "agent")
+    run = start_run(api, "s", "bot", lease=600000)
+    agent.ask("attach", session="s", **{"from": "tail"})
+    agent.ask("heartbeat", session="s", run=run.id, lease=run.token)
+    time.sleep(1.2)
+    assert orphaned(api) is None
+    ada.close()
+    ended = eventually(lambda: orphaned(api))
+    assert ended["error"]["code"] == "orphaned"
+    while not any(frame.get("error", {}).get("code") == "run_cancelled" for frame in agent.frames):
+        agent.receive()
+    command = eventually(lambda: [item for item in api.snapshot("s")["commands"] if item["state"] == "applied"])[0]
+    assert (command["verb"], command["target"], command["by"]["role"]) == ("cancel", {"run": run.id}, "system")
+    assert run.write(*run.start_message("m", "p")).code == "run_cancelled"
+    agent.close()
+    same_for_all(api)
+    # The time counts on while the server is away; who has gone on then is watched again in time.
+    api.call("PATCH", "/v1/sessions/s", {"policies": {"orphan": {"then": "cancel", "after": 2000}}}).ok(200)
+    run = start_run(api, "s", "bot", lease=600000)
+    server.restart()
+    api, _ = again(server)
+    eventually(lambda: orphaned(api))
+    api.call("PATCH", "/v1/sessions/s", {"policies": {"orphan": None}}).ok(200)
+    assert "orphan" not in api.snapshot("s")["session"]["policies"]
+    for bad in ({"then": "cancel"}, {"then": "cancel", "after": 10}, {"then": "stop"}, {"after": 5000}, {"then": "continue", "after": 5000}, []):
+        assert api.call("PATCH", "/v1/sessions/s", {"policies": {"orphan": bad}}).code == "field_invalid"
+    same_for_all(api)

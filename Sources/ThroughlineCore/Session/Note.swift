@@ -14,6 +14,8 @@ public struct Note: Hashable, Sendable {
     public var frame: [UInt8]?
     /// How far somebody has read.
     public var read: ReadMark?
+    /// Whether anybody watches.
+    var viewing: Viewing?
 
     public init(
         run: RunID? = nil, write: UInt64? = nil, token: String? = nil, work: WorkID? = nil,
@@ -27,6 +29,8 @@ public struct Note: Hashable, Sendable {
         self.frame = frame
         self.read = read
     }
+
+    init(viewing: Viewing) { self.viewing = viewing }
 
     public var encoded: [UInt8] {
         JSONWriter.object {
@@ -43,6 +47,7 @@ public struct Note: Hashable, Sendable {
                 $0.key("read")
                 read.write(to: &$0)
             }
+            viewing?.write(to: &$0)
         }
     }
 
@@ -54,5 +59,6 @@ public struct Note: Hashable, Sendable {
             token: value["token"]?.string,
             work: value.id("work"), adoption: value.id("adoption"), frame: value["frame"]?.textBytes,
             read: ReadMark(stored: value["read"]))
+        viewing = Viewing(stored: value["watched"])
     }
 }

@@ -54,6 +54,8 @@ public struct SessionLimits: Sendable {
     public var awaitedInputMilliseconds: Int64 = 600_000
     /// How many inputs one run takes together.
     public var mergedInputs = 32
+    /// How long a run goes on unwatched where the session cancels such runs.
+    public var orphanMilliseconds: ClosedRange<Int64> = 1_000...604_800_000
     /// What a run says that it waits for.
     public var waitReason = 64
 

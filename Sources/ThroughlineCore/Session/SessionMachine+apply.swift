@@ -6,7 +6,9 @@ extension SessionMachine {
         lastAt = event.at
         switch event.body {
         case .sessionCreated(let info), .sessionUpdated(let info), .sessionClosed(let info):
+            let orphan = self.info.policies.orphan
             self.info = info
+            if info.policies.orphan != orphan { orphanPolicyChanged(at: event.at) }
             touch(event)
         case .inputAdded, .inputUpdated, .inputWithdrawn:
             applyInput(event)
@@ -53,6 +55,7 @@ extension SessionMachine {
 
     mutating func apply(_ note: Note) {
         if let read = note.read { apply(read) }
+        if let viewing = note.viewing { apply(viewing) }
         guard let run = note.run, let index = runs.index(of: run) else { return }
         if let write = note.write { runs[index].written = write }
         if let token = note.token { runs[index].token = token }
@@ -121,6 +124,7 @@ extension SessionMachine {
             leaseMilliseconds: start.leaseMilliseconds, waitsForChildren: start.waitsForChildren,
             accepts: start.accepts, budget: start.budget, attempts: start.attempts, token: "")
         setBudgetTimer(of: start.id, start.budget, at: event.at)
+        setOrphanTimer(of: start.id, at: event.at)
         runs.append(run, id: start.id)
         activeRuns.append(start.id)
         for id in start.inputs {
@@ -179,6 +183,7 @@ extension SessionMachine {
         runs[index].held = nil
         activeRuns.removeAll { $0 == end.id }
         timers.clear(.budget(end.id))
+        timers.clear(.orphan(end.id))
         queuedRuns.removeAll { $0 == end.id }
         let inputState: Input.State =
             switch end.reason {

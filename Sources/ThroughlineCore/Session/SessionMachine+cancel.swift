@@ -17,10 +17,12 @@ extension SessionMachine {
     }
 
     /// Ends runs; the command is applied at once where nobody has to be told.
-    mutating func cancel(_ targets: [RunID], command: CommandID, by: Participant, at: Timestamp) {
+    mutating func cancel(
+        _ targets: [RunID], command: CommandID, error: RunError? = nil, by: Participant, at: Timestamp
+    ) {
         for run in targets {
             guard let run = runs[run], !run.state.isOver else { continue }
-            finish(run, as: .cancelled, command: command, by: by, at: at)
+            finish(run, as: .cancelled, error: error, command: command, by: by, at: at)
         }
         guard !runs.items.contains(where: { $0.untold == command }) else { return }
         emit(.commandApplied(.init(id: command)), by: .server, at: at)

@@ -124,16 +124,16 @@ extension SessionMachine {
 
     /// Offers an input that has just come to a run, as a command of its own.
     mutating func steer(_ run: Run, with input: InputID, by: Participant, at: Timestamp) {
-        let id = unusedCommandID
+        let id = unusedCommandID("follow-up")
         emit(
             .commandRequested(id: id, order: CommandOrder(verb: .steer, target: .run(run.id)), input: input), by: by,
             at: at)
         accept(id, .steer, by: run, from: by, at: at)
     }
 
-    /// For commands that come of an input: the number of their event makes them unique, if nobody else says so.
-    var unusedCommandID: CommandID {
-        var id = CommandID(unchecked: "follow-up-\(tail.next.rawValue)")
+    /// For commands that nobody named: the number of their event makes them unique, if nobody else says so.
+    func unusedCommandID(_ kind: StaticString) -> CommandID {
+        var id = CommandID(unchecked: "\(kind)-\(tail.next.rawValue)")
         while commands[id] != nil { id = CommandID(unchecked: id.value + ".") }
         return id
     }

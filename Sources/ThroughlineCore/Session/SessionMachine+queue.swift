@@ -70,7 +70,7 @@ extension SessionMachine {
             }
         case .interrupt:
             for run in runsAnswering(queue) where runs[run.id]?.state.isOver == false {
-                let id = unusedCommandID
+                let id = unusedCommandID("follow-up")
                 let order = CommandOrder(verb: .cancel, target: .run(run.id))
                 emit(.commandRequested(id: id, order: order, input: nil), by: by, at: at)
                 emit(.commandAccepted(.init(id: id)), by: .server, at: at)

@@ -40,6 +40,8 @@ public struct SessionMachine: Sendable {
     public internal(set) var baton: Baton?
     /// The last commands about it, so that a retry is known.
     var batonCommands: [CommandID] = []
+    /// What the session was told last of who watches.
+    var viewing: Viewing
     /// How far everybody has read, who marked last at the end.
     var readMarks: [ReadMark] = []
     /// How many records without a number stand behind the last event.
@@ -83,6 +85,7 @@ public struct SessionMachine: Sendable {
         created = at
         updated = at
         lastAt = at
+        viewing = .alone(since: at)
     }
 
     /// Goes on replaying where the last records ended. False if one cannot be read or is out of order.

@@ -8,6 +8,8 @@ enum SessionTimer: Hashable, Sendable {
     case baton
     /// The seconds that a run may take are over.
     case budget(RunID)
+    /// Nobody has watched a run for as long as it may go on so.
+    case orphan(RunID)
 }
 
 /// What a session has to do by itself, and when. Events set and clear it, so that it is the same after every replay.
@@ -22,6 +24,8 @@ struct SessionTimers: Sendable {
         times[timer] = time
         next = times.values.min()
     }
+
+    func isSet(_ timer: SessionTimer) -> Bool { times[timer] != nil }
 
     mutating func clear(_ timer: SessionTimer) {
         guard times.removeValue(forKey: timer) != nil else { return }
@@ -46,6 +50,7 @@ extension SessionTimer {
         case .request(let id): "request \(id.value)"
         case .baton: "baton"
         case .budget(let id): "budget \(id.value)"
+        case .orphan(let id): "orphan \(id.value)"
         }
     }
 }
@@ -62,6 +67,7 @@ extension SessionMachine {
             case .request(let id): expire(id, at: at)
             case .baton: batonIsDue(at: at)
             case .budget(let id): budgetIsDue(of: id, at: at)
+            case .orphan(let id): orphanIsDue(id, at: at)
             }
         }
     }
@@ -82,6 +88,9 @@ extension SessionTimers: StateCodable {
             case .budget(let id):
                 writer.number(5)
                 writer.text(id.value)
+            case .orphan(let id):
+                writer.number(6)
+                writer.text(id.value)
             }
             writer.time(entry.value)
         }
@@ -95,6 +104,7 @@ extension SessionTimers: StateCodable {
                 case 3: .request(try reader.id())
                 case 4: .baton
                 case 5: .budget(try reader.id())
+                case 6: .orphan(try reader.id())
                 default: throw StateError()
                 }
             return (timer, try reader.time())

@@ -213,10 +213,29 @@ public struct OperationDecoder: Sendable {
 
     private func policies(_ body: JSONValue) throws(Refusal) -> SessionPolicies.Patch? {
         guard let given = body["policies"] else { return nil }
-        guard given.kind == .object, given.members.allSatisfy({ $0.name == "followUp" }) else {
-            throw invalid("policies", "is an object, and has followUp")
+        guard given.kind == .object, given.members.allSatisfy({ $0.name == "followUp" || $0.name == "orphan" }) else {
+            throw invalid("policies", "is an object, and has followUp and orphan")
         }
-        return SessionPolicies.Patch(followUp: try followUp(given))
+        return SessionPolicies.Patch(followUp: try followUp(given), orphan: try orphan(given))
+    }
+
+    /// `null` is the policy of a session that says nothing.
+    private func orphan(_ policies: JSONValue) throws(Refusal) -> OrphanPolicy? {
+        guard let given = policies["orphan"] else { return nil }
+        if given.isNull { return .goOn }
+        guard given.kind == .object, given.members.allSatisfy({ $0.name == "then" || $0.name == "after" }) else {
+            throw invalid("orphan", "is an object, and has then and after")
+        }
+        switch given["then"]?.string {
+        case "continue" where given["after"] == nil: return .goOn
+        case "cancel":
+            guard let milliseconds = given["after"]?.integer, limits.orphanMilliseconds.contains(milliseconds) else {
+                let range = limits.orphanMilliseconds
+                throw invalid("orphan.after", "is \(range.lowerBound) to \(range.upperBound)")
+            }
+            return .cancel(afterMilliseconds: milliseconds)
+        default: throw invalid("orphan.then", "is continue, or cancel with after")
+        }
     }
 
     private func followUp(_ body: JSONValue) throws(Refusal) -> FollowUp? {

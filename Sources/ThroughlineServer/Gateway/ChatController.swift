@@ -43,7 +43,7 @@ public struct ChatController: Sendable {
         guard let session = context.parameters.get("session").flatMap({ SessionID($0) }),
             let run = context.parameters.get("run").flatMap({ RunID($0) })
         else { throw Refusal(.idInvalid, "An id is 1 to 128 of the characters A-Z a-z 0-9 . _ : and -.") }
-        let stream = RunStream(engine: engine, session: session, run: run)
+        let stream = RunStream(engine: engine, session: session, run: run, participant: participant)
         return try await stream.response(after: try Self.cursor(of: request), streaming: true) {
             gateway.isServing(run)
         }
@@ -81,7 +81,7 @@ public struct ChatController: Sendable {
                 engine: engine, handle: handle, client: client,
                 request: .chat(body, authorization: request.headers[.authorization]), keepsFrames: true)
         }
-        let stream = RunStream(engine: engine, session: session, run: run)
+        let stream = RunStream(engine: engine, session: session, run: run, participant: participant)
         return try await stream.response(after: try Self.cursor(of: request), streaming: chat.isStreaming) { true }
     }
 

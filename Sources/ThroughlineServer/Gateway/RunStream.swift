@@ -9,7 +9,11 @@ struct RunStream: Sendable {
     let engine: Engine
     let session: SessionID
     let run: RunID
+    /// Who reads it.
+    let participant: Participant
     var keepAlive = Duration.seconds(15)
+    /// A caller who has gone is no reader any more, also while nothing comes that could be written to them.
+    private let watch = CallerWatch()
 
     /// Answers when it is known what the upstream answered, or that it did not.
     ///
@@ -20,7 +24,7 @@ struct RunStream: Sendable {
     func response(
         after cursor: FrameCursor?, streaming: Bool, isServed: () -> Bool
     ) async throws -> Response {
-        var reader = FrameReader(try await engine.frames(of: run, in: session, after: nil))
+        var reader = FrameReader(try await engine.frames(of: run, in: session, after: nil, by: participant))
         switch try await first(of: reader, isServed: isServed) {
         case .ended(_, let run):
             return endedEarly(run, streaming: streaming)
@@ -28,16 +32,17 @@ struct RunStream: Sendable {
             guard let head = FrameHead(frame) else { throw Self.foreign }
             guard head.isStream else { return try await body(head, reader) }
             if cursor != nil {
-                let frames = try await engine.frames(of: self.run, in: session, after: cursor)
+                let frames = try await engine.frames(
+                    of: self.run, in: session, after: cursor, by: participant)
                 reader = FrameReader(frames)
             }
-            return stream(reader, keepAlive)
+            return stream(reader)
         }
     }
 
     private func first(of reader: FrameReader, isServed: () -> Bool) async throws -> RunFrames.Item {
         while true {
-            switch try await reader.next(within: .seconds(2)) {
+            switch try await watch.whilePresent({ try await reader.next(within: .seconds(2)) }) {
             case .item(let item): return item
             case .quiet where isServed(): continue
             case .quiet: throw Self.foreign
@@ -60,30 +65,28 @@ struct RunStream: Sendable {
 
     // MARK: A stream
 
-    private func stream(_ reader: FrameReader, _ keepAlive: Duration) -> Response {
+    private func stream(_ reader: FrameReader) -> Response {
         var headers = headers
         headers[.contentType] = "text/event-stream; charset=utf-8"
         headers[.cacheControl] = "no-cache, no-transform"
         headers[.xAccelBuffering] = "no"
         let body = ResponseBody { writer in
             try await writer.write(ByteBuffer(string: ": ok\n\n"))
-            try await Self.follow(reader, keepAlive, to: &writer)
+            try await follow(reader, to: &writer)
             try await writer.finish(nil)
         }
         return Response(status: .ok, headers: headers, body: body)
     }
 
-    private static func follow(
-        _ reader: FrameReader, _ keepAlive: Duration, to writer: inout any ResponseBodyWriter
-    ) async throws {
+    private func follow(_ reader: FrameReader, to writer: inout any ResponseBodyWriter) async throws {
         while true {
-            switch try await reader.next(within: keepAlive) {
+            switch try await watch.whilePresent({ try await reader.next(within: keepAlive) }) {
             case .quiet:
                 try await writer.write(ByteBuffer(string: ": hb\n\n"))
             case .over:
                 return
             case .item(.frame(let cursor, let frame)):
-                try await writer.write(ByteBuffer(bytes: encode(frame, at: cursor)))
+                try await writer.write(ByteBuffer(bytes: Self.encode(frame, at: cursor)))
             case .item(.ended(_, let run)):
                 guard let error = run.gatewayError else { return }
                 try await writer.write(ByteBuffer(string: "data: ") + error.openAI + "\n\n".utf8)
@@ -109,7 +112,7 @@ struct RunStream: Sendable {
 
     private func body(_ head: FrameHead, _ reader: FrameReader) async throws -> Response {
         var body = ByteBuffer()
-        while let item = try await reader.nextItem() {
+        while let item = try await watch.whilePresent({ try await reader.nextItem() }) {
             switch item {
             case .frame(_, let piece): body.writeBytes(piece)
             case .ended(_, let run):

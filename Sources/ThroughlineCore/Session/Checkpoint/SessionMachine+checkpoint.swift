@@ -14,7 +14,7 @@
 /// back to an older state and went on differently, the checkpoint does not fit and is not used.
 extension SessionMachine {
     static let checkpointMagic: [UInt8] = Array("TLCP".utf8)
-    static let checkpointVersion: UInt8 = 2
+    static let checkpointVersion: UInt8 = 3
     private static let headerSize = 13
 
     /// The state as it is now, all that was emitted included.
@@ -82,6 +82,7 @@ extension SessionMachine {
             $0.text($1.run.value)
         }
         timers.write(to: &writer)
+        viewing.write(to: &writer)
         writer.list(branches)
         writer.list(requests.items)
         writer.list(readMarks)
@@ -105,6 +106,7 @@ extension SessionMachine {
         participants = try reader.list { reader throws(StateError) in try reader.string() }
         works = try reader.list { reader throws(StateError) in (try reader.id(), try reader.id()) }
         timers = try SessionTimers(from: &reader)
+        viewing = try Viewing(from: &reader)
         branches = try reader.list()
         for (index, branch) in branches.enumerated() { for id in branch.siblings { branchOf[id] = index } }
         requests = Table(try reader.list(), id: \.id)

@@ -5,7 +5,7 @@ export type FollowUp = 'queue' | 'merge' | 'latest' | 'interrupt' | 'steer' | 'r
 interface Item { id: string; seq: number; at: number }
 
 export interface SessionInfo {
-  id: string; title: string | null; metadata: Record<string, unknown>; policies: Record<string, unknown>;
+  id: string; title: string | null; metadata: Record<string, unknown>; policies: { followUp: FollowUp; orphan?: { then: 'cancel'; after: number } };
   state: 'open' | 'closed'; created: number; updated: number;
 }
 
