@@ -28,7 +28,8 @@ struct Throughline: AsyncParsableCommand {
             CommandGroup(
                 name: "REST builder",
                 subcommands: [
-                    New.self, Generate.self, Destroy.self, Undo.self, Routes.self, Check.self,
+                    New.self, Generate.self, Destroy.self, Undo.self, Routes.self, Dev.self, Migrate.self, Seed.self,
+                    Doctor.self, Check.self,
                 ])
         ])
 

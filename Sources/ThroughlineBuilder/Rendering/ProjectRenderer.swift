@@ -27,6 +27,7 @@ public struct ProjectRenderer: Sendable {
         }
         files.append(GeneratedFile(path: "openapi.json", text: OpenAPIDocument.text(of: project)))
         files.append(GeneratedFile(path: "postman_collection.json", text: PostmanCollection.text(of: project)))
+        files.append(GeneratedFile(path: "requests.http", text: RequestsFile.text(of: project)))
         files.append(GeneratedFile(path: "throughline.json", text: ProjectFile.text(of: project)))
         return files.sorted { $0.path < $1.path }
     }

@@ -97,7 +97,8 @@ extension TemplateUse {
         + postgresKit.map { .file("Sources/REST/Postgres/\($0).swift", if: .postgres) }
 
     private static let kit = [
-        "API", "APIContext", "Database", "FieldType", "Fingerprint", "JSON", "JSONParser", "JSONWriter", "ListQuery",
+        "API", "APIContext", "Database", "DotEnv", "FieldType", "Fingerprint", "JSON", "JSONParser", "JSONWriter",
+        "ListQuery",
         "MemoryDatabase", "Model", "Problem", "Request+body", "Response+items", "Row", "Seeds", "Spelling", "Value",
     ]
 

@@ -51,12 +51,7 @@ struct GenerateResource: ParsableCommand {
         guard !changes.dryRun else { return }
         Terminal.print("")
         PlanReport.endpoints([resource])
-        let (migrate, start) =
-            switch project.target {
-            case .hummingbird: ("swift run App migrate up", "swift run App")
-            case .express: ("npm run migrate up", "npm run dev")
-            }
-        let next = project.database == .postgres ? "\(migrate), then \(start)" : start
+        let next = project.database == .postgres ? "throughline migrate up, then throughline dev" : "throughline dev"
         Terminal.print("\nNext: \(next). Back: throughline undo.")
     }
 }
@@ -70,8 +65,11 @@ struct GenerateProject: ParsableCommand {
 
             EXAMPLES:
               throughline generate project --dry-run
-              throughline generate project
+              throughline generate project --database postgres
             """)
+
+    @Option(help: "From now on the items are kept there: in memory, or in postgres.")
+    var database: Project.Database?
 
     @OptionGroup var changes: ChangeOptions
 
@@ -80,7 +78,10 @@ struct GenerateProject: ParsableCommand {
 
     func run() throws {
         let folder = try ProjectFolder.current()
-        let plan = try folder.plan(to: folder.description())
-        try changes.apply(plan, to: folder, command: "throughline generate project", force: force)
+        var project = try folder.description()
+        project.database = database ?? project.database
+        let option = database.map { " --database \($0.rawValue)" } ?? ""
+        let plan = try folder.plan(to: project)
+        try changes.apply(plan, to: folder, command: "throughline generate project" + option, force: force)
     }
 }

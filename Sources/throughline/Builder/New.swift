@@ -44,14 +44,17 @@ struct New: ParsableCommand {
         try changes.apply(folder.plan(to: project), to: folder, command: command)
         guard !changes.dryRun else { return }
         if asks { Terminal.print("\nThe same without questions:  \(command)") }
-        Terminal.print(
-            """
+        Terminal.print("\nNext:")
+        for step in nextSteps(project) { Terminal.print("   " + step) }
+    }
 
-            Next:
-               cd \(name)
-               throughline generate resource user 'name:string' 'email:string:unique'
-               \(target == .express ? "npm install && npm run dev" : "swift run App")
-            """)
+    private func nextSteps(_ project: Project) -> [String] {
+        var steps = ["cd \(project.name)", "throughline generate resource user 'name:string' 'email:string:unique'"]
+        if project.target == .express { steps.append("npm install") }
+        if project.database == .postgres {
+            steps += ["cp .env.example .env      # says where the database is", "throughline migrate up"]
+        }
+        return steps + ["throughline dev"]
     }
 }
 

@@ -1,0 +1,71 @@
+/// The file `requests.http`: every endpoint of a project, to be sent from an editor (the REST Client of VS Code, and those that read the same).
+///
+/// A request that is named with `@name` gives its answer to those behind it.
+enum RequestsFile {
+    static func text(of project: Project) -> String {
+        let requests =
+            [Request("Is it well?", "GET", "health")] + project.resources.flatMap { self.requests(of: $0, in: project) }
+            + project.resources.reversed().map { deletion(of: $0) }
+        return "@baseUrl = http://127.0.0.1:3000\n\n" + requests.map(\.text).joined(separator: "\n")
+    }
+
+    private static func requests(of resource: Resource, in project: Project) -> [Request] {
+        let (path, one) = (resource.path, resource.singular.spaced)
+        let created = creation(of: resource)
+        let etag = "{{\(created).response.headers.ETag}}"
+        return [
+            Request(
+                "Create: \(one)", "POST", path, name: created, headers: ["Content-Type: application/json"],
+                body: JSONValue(resource.fields.map { ($0.name, value(of: $0, in: project)) }).pretty),
+            Request("List: \(resource.plural.spaced)", "GET", "\(path)?limit=10&sort=-createdAt"),
+            Request("Get: \(one)", "GET", item(of: resource)),
+            Request(
+                "Change: \(one), unless somebody else did meanwhile", "PATCH", item(of: resource),
+                headers: ["Content-Type: application/merge-patch+json", "If-Match: \(etag)"],
+                body: JSONValue([(resource.patchField.name, value(of: resource.patchField, in: project, number + 1))]).pretty),
+        ]
+    }
+
+    /// At the end, since others may refer to it until then.
+    private static func deletion(of resource: Resource) -> Request {
+        Request("Delete: \(resource.singular.spaced)", "DELETE", item(of: resource))
+    }
+
+    private static func item(of resource: Resource) -> String {
+        "\(resource.path)/{{\(creation(of: resource)).response.body.$.id}}"
+    }
+
+    private static func creation(of resource: Resource) -> String { "create\(resource.singular.pascal)" }
+
+    /// Where an item has to be there first, it is the one that was created above.
+    private static func value(of field: Field, in project: Project, _ number: Int = number) -> JSONValue {
+        switch field.type {
+        case .relation(let table, _):
+            guard !field.isOptional, let target = project.resources.first(where: { $0.table == table }) else {
+                return nil
+            }
+            return .string("{{\(creation(of: target)).response.body.$.id}}")
+        case .string where field.isUnique && field.name == "email": return "person-{{$guid}}@example.com"
+        case .string where field.isUnique: return .string("\(Words(field.name).spaced) {{$guid}}")
+        case .int where field.isUnique: return .int(number)
+        default: return Samples.value(of: field, in: project, number: number)
+        }
+    }
+
+    /// Seeds have 1 and 2.
+    private static let number = 3
+}
+
+/// One request of the file.
+private struct Request {
+    let text: String
+
+    init(
+        _ title: String, _ method: String, _ path: String, name: String? = nil, headers: [String] = [],
+        body: String? = nil
+    ) {
+        let lines =
+            ["### \(title)"] + (name.map { ["# @name \($0)"] } ?? []) + ["\(method) {{baseUrl}}/\(path)"] + headers
+        text = lines.joined(separator: "\n") + "\n" + (body.map { "\n" + $0 } ?? "")
+    }
+}
