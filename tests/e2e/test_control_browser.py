@@ -377,3 +377,18 @@ def test_an_edit_and_another_answer_stand_beside_the_first(windows, api):
     for window in (laptop, phone):
         eventually(lambda window=window: window.said() == "Oak." and place(window) == ["1 of 3"], what="the first")
     assert [part["text"] for message in api.snapshot("talk")["messages"] for part in message["parts"]] == ["Oak.", "Rose.", "Tulip."]
+    a_chat_is_forked_and_has_policies_of_its_own(laptop, phone, api)
+
+
+def a_chat_is_forked_and_has_policies_of_its_own(laptop, phone, api):
+    laptop.press("fork")
+    fork = eventually(lambda: (info := laptop.state()["session"]) and info.get("forkedFrom") and info, what="the fork")
+    assert fork["forkedFrom"]["session"] == "talk" and fork["title"] == "A talk (fork)"
+    eventually(lambda: laptop.said() == "Oak.", what="the same answer in the fork")
+    assert [message["parts"][0]["text"] for message in api.snapshot(fork["id"])["messages"]] == ["Oak."], "more than what was said until then"
+
+    phone.press("settings")
+    Select(phone.one("follow-up")).select_by_value("steer")
+    eventually(lambda: api.snapshot("talk")["session"]["policies"].get("followUp") == "steer", what="the policy")
+    assert not api.snapshot(fork["id"])["session"]["policies"].get("followUp")
+    assert phone.js("return document.documentElement.scrollWidth <= innerWidth"), "the phone's page is wider than the phone"

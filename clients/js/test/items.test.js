@@ -20,6 +20,12 @@ test('each answer follows its question, and what waits stands last', () => {
   assert.deepEqual(keys(answered), ['input i1', 'message m1', 'message m1b', 'input i2', 'message m2']);
 });
 
+test('what a run takes along stands where it came', () => {
+  const steered = state(input('i1'), run('r', ['i1']), message('m1', 'r'), input('i2'), { type: 'command.requested', command: { id: 'c', verb: 'steer', input: 'i2' } },
+    { type: 'command.accepted', command: { id: 'c', run: 'r' } }, { type: 'command.applied', command: { id: 'c' } }, message('m2', 'r'));
+  assert.deepEqual(keys(steered), ['input i1', 'message m1', 'input i2', 'message m2']);
+});
+
 test('a run is shown while it has said nothing, and when it ends so', () => {
   assert.deepEqual(keys(state(input('i'), run('r', ['i']))), ['input i', 'run r']);
   const ended = (reason) => state(input('i'), run('r', ['i']), { type: 'run.ended', run: { id: 'r', reason } });

@@ -68,3 +68,21 @@ test('an operator speaks and hands the baton on', async () => {
   assert.deepEqual({ ...message, id: '' }, { id: '', parts: [{ kind: 'text', text: 'I look into it.' }], audience: 'agents', answers: ['i'] });
   assert.deepEqual(server.received('command').map(({ command }) => [command.verb, command.parts?.[0].text]), [['takeover', undefined], ['handback', 'Done.']]);
 });
+
+test('a fork begins as the session was when a run ended, or as it is', async () => {
+  const { server, session } = await begun();
+  server.append('s', ['r', 'other'].map((id) => ({ type: 'run.started', run: { id, agent: 'a', inputs: [], epoch: 1 } })));
+  server.append('s', ['other', 'r'].map((id) => ({ type: 'run.ended', run: { id, reason: 'completed' } })));
+  const end = server.session('s').state.seq;
+  server.append('s', [{ type: 'input.added', input: { id: 'i', parts: [] } }]);
+  const id = await session.fork({ after: 'r' });
+  await session.fork({ title: 'Another way' });
+  assert.deepEqual(server.received('fork').map(({ at, title }) => [at, title]), [[end, undefined], [end + 1, 'Another way']]);
+  assert.equal(server.received('fork')[0].new, id);
+});
+
+test('what is not named of the policies stays', async () => {
+  const { server, session } = await begun();
+  await session.setPolicies({ followUp: 'steer' });
+  assert.deepEqual(server.received('update').map(({ policies }) => policies), [{ followUp: 'steer' }]);
+});

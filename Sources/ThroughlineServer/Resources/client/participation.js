@@ -2,6 +2,8 @@ import { backoff } from './backoff.js';
 import { Emitter } from './emitter.js';
 import { find } from './state.js';
 
+const PAGE = 1000;
+
 /**
  * What a person does in a session besides reading it and sending to it: order what waits, command agents, answer what they ask,
  * answer in their place, and be seen.
@@ -41,6 +43,31 @@ export class Participation extends Emitter {
   /** Has the conversation follow this input and not those beside it, for everybody. */
   follow(id) {
     return this.insist('branch', { session: this.id, input: id });
+  }
+
+  /** Sets how the session is to treat messages, and what else its policies say; what is not named stays. */
+  setPolicies(policies) {
+    return this.insist('update', { session: this.id, policies });
+  }
+
+  /**
+   * Makes a new session that begins as this one was after an event, by default the last one here, and answers its id. `after`: the id
+   * of a run that has ended, and whose end is that event.
+   */
+  async fork({ at, after, title, as = this.#client.mint('s') } = {}) {
+    const place = at ?? (after ? await this.#endOf(after) : this.state.seq);
+    await this.insist('fork', { session: this.id, new: as, at: place, ...(title && { title }) });
+    return as;
+  }
+
+  /** The number of the event with which a run ended: looked for in the log, since the state keeps only the time. */
+  async #endOf(run) {
+    for (let after = find(this.state, 'runs', run)?.seq ?? 0; ;) {
+      const { events, tail } = await this.insist('events', { session: this.id, after, limit: PAGE });
+      const end = events.find((event) => event.type === 'run.ended' && event.run.id === run);
+      if (end || !events.length) return end?.seq ?? tail;
+      after = events.at(-1).seq;
+    }
   }
 
   /** Changes what an input says that nobody has taken yet. */

@@ -136,6 +136,9 @@ export class Session {
   regenerate(id: string, options?: { agent?: string; as?: string }): Promise<unknown>;
   /** Has the conversation follow this input and not those beside it. */
   follow(id: string): Promise<unknown>;
+  setPolicies(policies: Record<string, unknown>): Promise<unknown>;
+  /** A new session that begins as this one was after event `at`, or after the end of the run `after`; its id. */
+  fork(options?: { at?: number; after?: string; title?: string; as?: string }): Promise<string>;
   steer(content: Content, options?: { target?: Target; otherwise?: 'input'; timeout?: number }): Promise<Command>;
   interrupt(content?: Content, options?: { target?: Target; timeout?: number }): Promise<Command>;
   pause(target?: Target, options?: { timeout?: number }): Promise<Command>;

@@ -4,8 +4,9 @@ import { People } from './people.js';
 import { outcomeOf } from './request-words.js';
 import { Requests } from './requests.js';
 import { Runs } from './runs.js';
+import { Settings } from './settings.js';
 
-/** What is around the conversation: who is here and who answers, which agents are at work, and what they ask. */
+/** What is around the conversation: who is here and who answers, which agents are at work, what they ask, and what holds for the chat. */
 export class Control {
   #session = null;
   #context;
@@ -13,17 +14,19 @@ export class Control {
   #people;
   #requests;
   #runs;
+  #settings;
 
-  /** `element(id)` finds one. `context`: `me`, `mayAct`, `report(promise)`, `say(text)`, `tell(text)`, `focus()`. */
+  /** `element(id)` finds one. `context`: `me`, `mayAct`, `report(promise)`, `fork(options)`, `open(id)`, `say(text)`, `tell(text)`, `focus()`. */
   constructor(element, context) {
     this.#context = context;
-    const { me, mayAct, report, tell, focus } = context;
+    const { me, mayAct, report, fork, open, tell, focus } = context;
     this.#baton = new Baton({ bar: element('baton'), button: element('takeover') }, {
       me, takeOver: () => report(this.#session.takeover()), handBack: () => this.#handBack(),
     });
     this.#people = new People({ button: element('people'), list: element('people-list'), typing: element('typing') }, me);
     this.#requests = new Requests(element('requests'), { me, tell, focus, answer: (id, value) => this.#answer(id, value) });
     this.#runs = new Runs(element('runs'), { mayAct, act: (promise) => report(this.#command(promise)) });
+    this.#settings = new Settings({ button: element('settings'), panel: element('settings-panel') }, { mayAct, report, fork, open });
   }
 
   /** Draws `session`, or nothing. */
@@ -33,6 +36,7 @@ export class Control {
     this.#baton.show(session);
     this.#requests.show(session);
     this.#runs.show(session);
+    this.#settings.show(session);
   }
 
   showPeople(session) {

@@ -15,8 +15,10 @@ export class Conversation {
   #dirty = { all: false, messages: new Set() };
   #isScheduled = false;
   #follows = true;
+  /** The size of the conversation and of its window when they were last looked at. */
+  #size = '';
 
-  /** `elements`: `list`, `scroller`, `jump`, `announcer`. `context`: `me`, `mayAct`, `isConnected`, `sendAgain`, `edit`, `report`. */
+  /** `elements`: `list`, `scroller`, `jump`, `announcer`. `context`: `me`, `mayAct`, `isConnected`, `sendAgain`, `edit`, `fork`, `report`. */
   constructor(elements, context) {
     this.#elements = elements;
     this.#context = context;
@@ -111,12 +113,19 @@ export class Conversation {
 
   #scrolled() {
     const { scroller, jump } = this.#elements;
-    this.#follows = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR;
+    const isNear = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR;
+    // Whoever is far from the end although nothing else has changed went there by themselves.
+    if (isNear || this.#size === sizeOf(scroller)) this.#follows = isNear;
     jump.hidden = this.#follows;
   }
 
   #keepEnd() {
     if (this.#follows) this.#elements.scroller.scrollTop = this.#elements.scroller.scrollHeight;
     else this.#elements.jump.hidden = false;
+    this.#size = sizeOf(this.#elements.scroller);
   }
+}
+
+function sizeOf({ scrollHeight, clientHeight }) {
+  return `${scrollHeight} ${clientHeight}`;
 }

@@ -18,6 +18,7 @@ const SHAPES = {
   down: 'M12 5v14M6 13l6 6 6-6', pencil: 'M4 20l1-4L16.5 4.5l3 3L8 19l-4 1zM14 7l3 3', trash: 'M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13',
   copy: 'M9 9h10v11H9zM5 15V4h10', check: 'M5 12.5l4.5 4.5L19 7.5', tool: 'M14.5 6.5a4 4 0 0 0-5 5L4 17l3 3 5.5-5.5a4 4 0 0 0 5-5L15 12l-3-3z',
   left: 'M14.5 6l-6 6 6 6', right: 'M9.5 6l6 6-6 6', pause: 'M9 6v12M15 6v12', play: 'M8 5l11 7-11 7z', skip: 'M6 6l8 6-8 6zM18 6v12',
+  fork: 'M7 4v16M7 15c0-5 10-3 10-8V4', sliders: 'M4 8h9M17 8h3M15 6v4M4 16h3M11 16h9M9 14v4',
   stop: 'M7 7h10v10H7z', again: 'M5 12a7 7 0 1 0 2.2-5.1M5 4v4h4', result: 'M5 5v8h12M13 9l4 4-4 4',
 };
 

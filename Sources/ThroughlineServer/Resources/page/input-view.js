@@ -50,7 +50,7 @@ export class InputView {
   #describe(state, source, { waiting }) {
     switch (state) {
       case 'sending': return this.#context.isConnected() ? 'Sending…' : 'Waiting for the connection';
-      case 'failed': return `Not sent: ${source.reason?.detail || source.reason?.code}`;
+      case 'failed': return `Not sent: ${NOT_SENT[source.reason?.code] ?? (source.reason?.detail || source.reason?.code)}`;
       case 'queued': return waiting.queue.length > 1 ? `Waiting, ${waiting.place + 1} of ${waiting.queue.length}` : 'Queued';
       case 'steering': {
         const run = find(this.#context.session.state, 'runs', source.run);
@@ -93,6 +93,8 @@ export class InputView {
       to(branch.siblings[place + 1], 'sibling-after', 'The next one', 'right')];
   }
 }
+
+const NOT_SENT = { run_active: 'an agent is at work. Try again when it is done.' };
 
 function action({ testid, label, shape, text, act }) {
   if (text) return h('span', { class: 'note', data: { testid: 'branch' } }, text);

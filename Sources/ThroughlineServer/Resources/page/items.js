@@ -38,7 +38,7 @@ function placeOf(state, input) {
   if (input.state === 'steering') return [Infinity, -1];
   const run = input.run && find(state, 'runs', input.run);
   // One that was taken along by a run that was at work already stands where it came.
-  return [run ? Math.max(run.seq, input.command ? input.seq : 0) : input.seq, 0];
+  return [Math.max(run?.seq ?? 0, input.seq), 0];
 }
 
 /** Where a queued input stands: its place from 0, and the ids that wait with it. */

@@ -31,13 +31,13 @@ let unlisten = [];
 
 const conversation = new Conversation(
   { list: $('items'), scroller: $('scroller'), jump: $('jump'), announcer: $('announcer') },
-  { me, mayAct, isConnected: () => client.isOpen, sendAgain: (input) => send(textOf(input) || input.parts), edit, report },
+  { me, mayAct, isConnected: () => client.isOpen, sendAgain: (input) => send(textOf(input) || input.parts), edit, fork, report },
 );
 const composer = new Composer(
   { form: $('composer'), field: $('message'), send: $('send'), stop: $('stop'), manner: $('manner') },
   { send, stop, typing: (isTyping) => session?.typing(isTyping) },
 );
-const control = new Control($, { me, mayAct, report, say, tell, focus: () => composer.focus() });
+const control = new Control($, { me, mayAct, report, fork, open: go, say, tell, focus: () => composer.focus() });
 const drawer = new Drawer({
   sidebar: $('sidebar'), main: $('main'), scrim: $('scrim'), opener: $('open-sidebar'), closer: $('close-sidebar'),
 });
@@ -137,6 +137,15 @@ async function edit(input) {
   const next = await textDialog({ title: 'Edit this message', label: 'Message', value: text, action: 'Save', rows: 4 });
   if (!next || next === text) return;
   await report(session.state.queue.includes(input.id) ? session.edit(input.id, next) : session.revise(input.id, next, { agent: input.agent }));
+}
+
+/** Opens a new chat that begins as this one was: after the end of a run, or as it is now. */
+async function fork(options) {
+  const { title } = session.state.session;
+  const made = await report(session.fork({ ...options, title: title && `${clip(title.replace(/ \(fork\)$/, ''), 400)} (fork)` }));
+  if (!made) return;
+  go(made);
+  tell('This is the new chat.');
 }
 
 async function stop() {

@@ -2,7 +2,8 @@
 
 import { activeRuns } from '../client/throughline.js';
 
-const FOLLOW_UPS = {
+/** The follow-up policies, in words. */
+export const FOLLOW_UPS = {
   queue: 'Waits for its turn', steer: 'Tell it now', interrupt: 'Stop, and this instead', merge: 'Together with those that wait',
   latest: 'Instead of those that wait', concurrent: 'At the same time', reject: 'Only if nobody is at work',
 };

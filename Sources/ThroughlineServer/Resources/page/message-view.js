@@ -12,6 +12,7 @@ export class MessageView {
   #end = h('p', { class: 'end' });
   #copy = copyButton(() => textOf(this.#message), 'Copy the answer');
   #again = h('button', { type: 'button', class: 'quiet small', data: { testid: 'regenerate' }, onclick: () => this.#regenerate() }, icon('again'), h('span', {}, 'Another answer'));
+  #fork = h('button', { type: 'button', class: 'quiet small', title: 'A new chat of everything up to here', data: { testid: 'fork' }, onclick: () => this.#context.fork({ after: this.#run.id }) }, icon('fork'), h('span', {}, 'Fork from here'));
   #author = h('span', { dir: 'auto' });
   #badge = h('span', { class: 'badge' });
   #message;
@@ -21,7 +22,7 @@ export class MessageView {
   constructor(context) {
     this.#context = context;
     this.element = h('li', { class: 'item message', data: { testid: 'message' } }, h('article', {},
-      h('p', { class: 'author' }, this.#author, this.#badge), this.#parts, this.#dots, this.#end, h('div', { class: 'actions' }, this.#copy, this.#again)));
+      h('p', { class: 'author' }, this.#author, this.#badge), this.#parts, this.#dots, this.#end, h('div', { class: 'actions' }, this.#copy, this.#again, this.#fork)));
   }
 
   update({ message, run }) {
@@ -48,6 +49,7 @@ export class MessageView {
     const last = message.parts.at(-1);
     this.#dots.hidden = message.status !== 'streaming' || (last?.status === 'streaming' && last.text !== '');
     this.#copy.hidden = message.status === 'streaming' || textOf(message) === '';
+    this.#fork.hidden = !(this.#context.mayAct && run && !isOpen(run) && message.status !== 'streaming');
     this.#again.hidden = !(this.#context.mayAct && run && !isOpen(run) && run.inputs.length === 1 && message.status !== 'streaming');
   }
 

@@ -145,6 +145,14 @@ export class FakeServer {
     return { ok: { command: { ...command, state: 'accepted' } } };
   }
 
+  _events({ session: id, after, limit }) {
+    const { events, state } = this.#known(id);
+    return { ok: { events: events.slice(after, after + Math.min(limit, 2)), tail: state.seq } };
+  }
+
+  _fork({ new: session }) { return { ok: { session: { id: session }, seq: 1 } }; }
+  _update({ session, policies }) { return { ok: { session: { id: session, policies }, seq: 1 } }; }
+
   #known(id) {
     if (!this.sessions.has(id)) throw { code: 'session_not_found' };
     return this.sessions.get(id);
