@@ -11,8 +11,9 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from pydantic_ai import (  # noqa: E402
-    DeferredToolResults, EnqueuedMessagesEvent, FunctionToolResultEvent, PartDeltaEvent, PartEndEvent, PartStartEvent, TextPart,
-    TextPartDelta, ThinkingPart, ThinkingPartDelta, ToolApproved, ToolCallPart, ToolCallPartDelta, ToolDenied)
+    DeferredToolResults, EnqueuedMessagesEvent, FunctionToolResultEvent, ModelRequest, ModelResponse, PartDeltaEvent, PartEndEvent,
+    PartStartEvent, TextPart, TextPartDelta, ThinkingPart, ThinkingPartDelta, ToolApproved, ToolCallPart, ToolCallPartDelta,
+    ToolDenied, UserPromptPart)
 from pydantic_ai.capabilities import HandleDeferredToolCalls  # noqa: E402
 
 from agent import agent  # noqa: E402
@@ -20,6 +21,7 @@ from runs import Refused, Server, Stopped, mint  # noqa: E402
 
 NAME = "travel"
 APPROVAL_MILLISECONDS = 600_000
+CONTEXT_TOKENS = 4000
 KINDS = {TextPart: "text", ThinkingPart: "reasoning", ToolCallPart: "tool-call"}
 
 
@@ -33,7 +35,8 @@ class Answer:
     async def give(self):
         """Lets the agent answer the input; ends early when the run is not ours any more."""
         work = asyncio.create_task(self.agent.run(
-            self.run.question, event_stream_handler=self.follow, capabilities=[HandleDeferredToolCalls(self.ask)]))
+            self.run.question, message_history=self.history(), event_stream_handler=self.follow,
+            capabilities=[HandleDeferredToolCalls(self.ask)]))
         while not work.done():
             await asyncio.wait({work}, timeout=0.2)
             if self.run.stopped:
@@ -42,6 +45,14 @@ class Answer:
         usage = work.result().usage
         await asyncio.to_thread(self.message.end)
         await asyncio.to_thread(self.run.end, usage={"inputTokens": usage.input_tokens, "outputTokens": usage.output_tokens})
+
+    def history(self):
+        """What was said before this input, as the framework keeps it: the words, without the tools of earlier runs."""
+        path = f"/v1/sessions/{self.run.session}/context?branch={self.run.input['id']}&tokens={CONTEXT_TOKENS}"
+        context = self.run.server.call("GET", path)
+        made = {"user": lambda text: ModelRequest([UserPromptPart(text)]), "assistant": lambda text: ModelResponse([TextPart(text)])}
+        return [made[message["role"]](message["content"]) for message in context["messages"][:-1]
+                if message["role"] in made and isinstance(message.get("content"), str) and message["content"]]
 
     # What the agent does is written to the session.
 

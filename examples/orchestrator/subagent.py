@@ -11,7 +11,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import model  # noqa: E402
 from runs import Refused, Server  # noqa: E402
 
-EXPECTED_PIECES = 60
 OTHERWISE = ("Seen from this side, there is more to “{question}” than meets the eye. First, somebody has to look closely. Second, what they "
              "find has to be weighed. Third, it has to be said in words that all understand. Set MODEL_URL, and a model says what it really is.")
 
@@ -21,10 +20,12 @@ def work(session, parent, name, view, question):
     with run:
         message = run.message()
         instructions = f"You look at one side of a question only: {view}. Two sentences."
+        said = ""
         for number, piece in enumerate(model.stream(instructions, question, OTHERWISE.format(question=question))):
             if number % 10 == 0:
-                run.progress(min(number / EXPECTED_PIECES, 0.95), f"{number} words")
+                run.progress(min(number / model.MOST_TOKENS, 0.95), f"{len(said.split())} words")
             message.say(piece)
+            said += piece
         message.end()
 
 

@@ -116,3 +116,6 @@ def test_what_is_refused_is_not_done_and_a_stop_ends_the_agent(api, example, ups
     upstream.next = ["chat"]
     api.send("talk", "Are you still there?", agent="travel").ok(201)
     eventually(lambda: len(api.snapshot("talk")["runs"]) == 3, 30, what="the agent taking the next input")
+    eventually(lambda: len(upstream.calls) == 6, 30, what="its question to the model")
+    roles = [(message["role"], message["content"]) for message in upstream.calls[5].body["messages"] if message["role"] == "user"]
+    assert [text for _, text in roles] == ["A train from Bern to Zürich, please.", "Another one, please.", "Are you still there?"]
