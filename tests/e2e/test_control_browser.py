@@ -390,5 +390,5 @@ def a_chat_is_forked_and_has_policies_of_its_own(laptop, phone, api):
     phone.press("settings")
     Select(phone.one("follow-up")).select_by_value("steer")
     eventually(lambda: api.snapshot("talk")["session"]["policies"].get("followUp") == "steer", what="the policy")
-    assert not api.snapshot(fork["id"])["session"]["policies"].get("followUp")
+    assert api.snapshot(fork["id"])["session"]["policies"]["followUp"] == "queue"
     assert phone.js("return document.documentElement.scrollWidth <= innerWidth"), "the phone's page is wider than the phone"

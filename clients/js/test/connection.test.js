@@ -97,6 +97,16 @@ test('a shown tab and a lost network are checked within 4 s', async () => {
   }
 });
 
+test('a page that is left holds no connection, and connects at once when it is come back to', async () => {
+  const { server, client, clock, surroundings } = harness();
+  await clock.advance(100);
+  surroundings.leave();
+  assert.deepEqual([client.state.name, server.socket.isClosed, server.sockets.length], ['waiting', true, 1]);
+  surroundings.wake();
+  await clock.advance(0);
+  assert.deepEqual([client.state.name, server.sockets.length], ['open', 2]);
+});
+
 test('close codes that are final are final', async () => {
   for (const [code, because] of [[4401, 'key_invalid'], [1008, 'protocol_broken'], [4400, 'protocol_broken'], [1009, 'too_large']]) {
     const { server, client, clock, surroundings } = harness();

@@ -26,6 +26,12 @@ test('what a run takes along stands where it came', () => {
   assert.deepEqual(keys(steered), ['input i1', 'message m1', 'input i2', 'message m2']);
 });
 
+test('that a person took over and handed back stays to be read', () => {
+  const command = (id, verb, ...states) => ['requested', ...states].map((state) => ({ type: `command.${state}`, command: { id, ...(state === 'requested' && { verb, target: { all: true } }) } }));
+  const taken = state(input('i'), ...command('c1', 'takeover', 'accepted', 'applied'), ...command('c2', 'takeover', 'rejected'), ...command('c3', 'handback', 'accepted', 'applied'), ...command('c4', 'cancel', 'accepted', 'applied'));
+  assert.deepEqual(keys(taken), ['command c1', 'command c3', 'input i']);
+});
+
 test('a run is shown while it has said nothing, and when it ends so', () => {
   assert.deepEqual(keys(state(input('i'), run('r', ['i']))), ['input i', 'run r']);
   const ended = (reason) => state(input('i'), run('r', ['i']), { type: 'run.ended', run: { id: 'r', reason } });
@@ -43,6 +49,7 @@ test('an answer that is not whole says why', () => {
   assert.equal(endOf({ status: 'complete' }), null);
   assert.equal(endOf({ status: 'streaming' }), null);
   assert.equal(endOf({ status: 'cancelled' }).name, 'stopped');
+  assert.match(endOf({ status: 'cancelled' }, { state: 'cancelled', error: { code: 'orphaned' } }).text, /nobody watched/);
   assert.equal(endOf({ status: 'interrupted' }, { state: 'lost' }).name, 'lost');
   assert.match(endOf({ status: 'interrupted' }, { state: 'failed', error: { message: 'it broke' } }).text, /it broke/);
   assert.equal(endOf({ status: 'interrupted' }).name, 'cut');

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { identity } from '../../../Sources/ThroughlineServer/Resources/page/identity.js';
 import { mannersOf } from '../../../Sources/ThroughlineServer/Resources/page/manners.js';
 import { initialsOf, peopleOf, typingOf } from '../../../Sources/ThroughlineServer/Resources/page/people-list.js';
+import { orphanChoices, orphanPolicy } from '../../../Sources/ThroughlineServer/Resources/page/policies.js';
 import { answerText, mayAnswer, outcomeOf, timeLeft } from '../../../Sources/ThroughlineServer/Resources/page/request-words.js';
 import { accepts, countOpen, describeRun, runTree } from '../../../Sources/ThroughlineServer/Resources/page/run-tree.js';
 
@@ -66,4 +67,12 @@ test('the address says who we are, as the header does', () => {
   assert.deepEqual(identity('olga; role=operator; device=desk'), { id: 'olga', role: 'operator', device: 'desk' });
   assert.equal(identity('ada').role, 'user');
   assert.equal(identity('mallory; role=system').role, 'user');
+});
+
+test('the times after which agents stop have the one in force among them', () => {
+  assert.deepEqual(orphanChoices().map(({ label }) => label).slice(0, 2), ['Agents go on', 'Agents stop after 1 minute']);
+  const labels = orphanChoices({ then: 'cancel', after: 90_000 }).map(({ label }) => label);
+  assert.deepEqual(labels, ['Agents go on', ...['1 minute', '90 seconds', '5 minutes', '15 minutes', '1 hour'].map((time) => `Agents stop after ${time}`)]);
+  assert.equal(orphanChoices({ then: 'cancel', after: 60_000 }).length, orphanChoices().length);
+  assert.deepEqual([orphanPolicy(''), orphanPolicy('60000')], [{ then: 'continue' }, { then: 'cancel', after: 60_000 }]);
 });

@@ -51,7 +51,7 @@ export class Connection extends Emitter {
   /** Connects, now. With `key`, that key is used from now on. */
   start({ key } = {}) {
     if (key !== undefined) this.#options.key = key;
-    this.#unwatch ??= this.#options.surroundings.watch({ wake: () => this.wake(), doubt: () => this.#probe() });
+    this.#unwatch ??= this.#options.surroundings.watch({ wake: () => this.wake(), doubt: () => this.#probe(), leave: () => this.leave() });
     this.#attempt = 0;
     this.#abandon();
     this.#connect();
@@ -69,6 +69,11 @@ export class Connection extends Emitter {
   wake() {
     if (this.state.name === 'waiting' || this.state.name === 'offline') this.#connect();
     else if (this.isOpen) this.#probe();
+  }
+
+  /** The page is left. A browser may keep it, frozen and with its socket, to come back to: whoever is not there must not seem to be. */
+  leave() {
+    if (this.isOpen || this.state.name === 'connecting') this.#lose(0, 'the page was left');
   }
 
   /** A number for the next request. */

@@ -13,10 +13,10 @@ export function browserSurroundings(scope = globalThis) {
   return {
     isOnline: () => scope.navigator?.onLine !== false,
     isHidden: () => document?.visibilityState === 'hidden',
-    /** Calls `wake` when trying again makes sense, `doubt` when the connection may be gone; answers how to end it. */
-    watch({ wake, doubt }) {
+    /** Calls `wake` when trying again makes sense, `doubt` when the connection may be gone, `leave` when the page is left; answers how to end it. */
+    watch({ wake, doubt, leave }) {
       const visible = () => { if (document.visibilityState === 'visible') wake(); };
-      const watched = [[scope, 'online', wake], [scope, 'pageshow', wake], [scope, 'offline', doubt],
+      const watched = [[scope, 'online', wake], [scope, 'pageshow', wake], [scope, 'pagehide', leave], [scope, 'offline', doubt],
         [document, 'visibilitychange', visible]].filter(([target]) => target?.addEventListener);
       for (const [target, name, listener] of watched) target.addEventListener(name, listener);
       return () => { for (const [target, name, listener] of watched) target.removeEventListener(name, listener); };

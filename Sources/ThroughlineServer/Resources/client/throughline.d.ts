@@ -38,7 +38,7 @@ export interface Clock {
 export interface Surroundings {
   isOnline(): boolean;
   isHidden(): boolean;
-  watch(listeners: { wake(): void; doubt(): void }): () => void;
+  watch(listeners: { wake(): void; doubt(): void; leave(): void }): () => void;
 }
 
 /** Milliseconds; a dead network is noticed after `quiet + answer` while the page is visible and something is expected. */

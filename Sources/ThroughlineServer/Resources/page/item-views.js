@@ -1,5 +1,6 @@
 import { h } from './dom.js';
 import { InputView } from './input-view.js';
+import { isOrphan } from './items.js';
 import { CommandView, RequestLine } from './line-views.js';
 import { MessageView } from './message-view.js';
 
@@ -29,7 +30,7 @@ class RunView {
     this.#dots.hidden = !isWorking;
     this.#text.hidden = isWorking;
     this.#text.textContent = {
-      cancelled: 'Stopped before it wrote anything', lost: 'Lost: the agent went away', failed: `Failed: ${run.error?.message || 'the agent gave no reason'}`,
+      cancelled: `Stopped before it wrote anything${isOrphan(run) ? ': nobody watched any more' : ''}`, lost: 'Lost: the agent went away', failed: `Failed: ${run.error?.message || 'the agent gave no reason'}`,
       queued: `Its agent went away. Waiting for another: attempt ${run.attempt} of ${run.attempts}`,
     }[run.state] ?? '';
   }

@@ -5,7 +5,7 @@ import { branchOf, find, followedInputs, isFollowedRun, standingMessages } from 
 /**
  * The items of a conversation, oldest first: `{key, kind, ...}` with `kind` `input` (`input`), `entry` (`entry`: on its way),
  * `message` (`message`, `run`), `run` (`run`: one that has shown nothing), `request` (one that is settled), or `command` (a word to
- * an agent at work that is no input too).
+ * an agent at work that is no input too, or that a person answers from now on).
  *
  * An input stands where its run began, so that each answer follows its question; those that nobody has taken yet stand last, in
  * the order in which they will be handed out.
@@ -27,10 +27,15 @@ export function itemsOf(state, pending) {
       .map((run) => ({ key: `run ${run.id}`, kind: 'run', run, place: [run.seq, 2] })),
     ...state.requests.filter((request) => request.state !== 'open' && isFollowed(request.run))
       .map((request) => ({ key: `request ${request.id}`, kind: 'request', request, place: [request.seq, 3] })),
-    ...state.commands.filter(({ parts, input }) => parts?.length && !input).map((command) => ({ key: `command ${command.id}`, kind: 'command', command, place: [command.seq, 3] })),
+    ...state.commands.filter(isShown).map((command) => ({ key: `command ${command.id}`, kind: 'command', command, place: [command.seq, 3] })),
   ];
   items.sort((a, b) => a.place[0] - b.place[0] || a.place[1] - b.place[1]);
   return [...items, ...pending.map((entry) => ({ key: `input ${entry.id}`, kind: 'entry', entry }))];
+}
+
+/** A word to an agent that is no input too; or that a person answers from now on, or no longer. */
+function isShown({ verb, state, parts, input }) {
+  return ['takeover', 'handback'].includes(verb) ? state === 'applied' : parts?.length && !input;
 }
 
 function placeOf(state, input) {
@@ -62,13 +67,18 @@ export function titleFrom(text, limit = 56) {
 
 /** Why an answer is not whole, in words, or null when it is, or still grows. */
 export function endOf(message, run) {
-  if (message.status === 'cancelled') return { name: 'stopped', text: 'Stopped' };
+  if (message.status === 'cancelled') return { name: 'stopped', text: isOrphan(run) ? 'Stopped: nobody watched any more' : 'Stopped' };
   if (message.status !== 'interrupted') return null;
   if (run?.state === 'lost') return { name: 'lost', text: 'Lost: the agent went away before it finished' };
   if (run?.state === 'queued') return { name: 'lost', text: `The agent went away. Waiting for another: attempt ${run.attempt} of ${run.attempts}` };
   if (run?.state === 'failed') return { name: 'cut', text: `Cut off: ${run.error?.message || 'the agent failed before it finished'}` };
   if (run && ['active', 'waiting'].includes(run.state)) return { name: 'stopped', text: 'Interrupted' };
   return { name: 'cut', text: 'Cut off before it was finished' };
+}
+
+/** Whether a run was stopped since nobody watched it. */
+export function isOrphan(run) {
+  return run?.error?.code === 'orphaned';
 }
 
 /** What to stop now: every run that has not ended and is below no other, or else the last input that waits. */

@@ -18,7 +18,7 @@ export class RequestLine {
   }
 }
 
-/** A word to an agent at work, and what became of it. */
+/** A word to an agent at work, and what became of it; or that a person took over, or handed back. */
 export class CommandView {
   #context;
   #text = h('span', { class: 'line-about', dir: 'auto' });
@@ -30,15 +30,18 @@ export class CommandView {
   }
 
   update({ command }) {
-    const who = command.by.id === this.#context.me.id ? 'You' : command.by.id;
+    const isMine = command.by.id === this.#context.me.id;
+    const who = isMine ? 'You' : command.by.id;
     Object.assign(this.element.dataset, { commandId: command.id, verb: command.verb, state: command.state });
     const note = command.parts?.length ? `: “${textOf({ parts: command.parts })}”` : '';
     const run = command.run && find(this.#context.session.state, 'runs', command.run);
     this.#text.textContent = {
       steer: `${who}${run ? ` to ${nameOf(run)}` : ''}${note}`,
       interrupt: `${who} cut ${run ? nameOf(run) : 'the agent'} short${note}`,
+      takeover: `${who} took over: ${isMine ? 'you answer' : 'a person answers'}, the agents wait`,
+      handback: `${who} handed back to the agents`,
     }[command.verb] ?? `${who}: ${command.verb}${note}`;
-    this.#how.textContent = stateOf(command);
+    this.#how.textContent = IMMEDIATE.has(command.verb) ? '' : stateOf(command);
   }
 }
 
@@ -47,6 +50,9 @@ function stateOf({ state, reason, outcome }) {
   if (state === 'applied') return 'taken in';
   return state === 'requested' ? 'sent' : `not taken in: ${REASONS[reason] ?? reason}`;
 }
+
+/** What is done when it is said. */
+const IMMEDIATE = new Set(['takeover', 'handback']);
 
 const REASONS = {
   run_ended: 'it had ended', nothing_active: 'nobody was at work', several_active: 'several are at work', not_supported: 'this agent cannot do that',

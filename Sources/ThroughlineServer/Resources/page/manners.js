@@ -1,12 +1,8 @@
 // The ways in which a message can be meant. No document here.
 
 import { activeRuns } from '../client/throughline.js';
+import { FOLLOW_UPS } from './policies.js';
 
-/** The follow-up policies, in words. */
-export const FOLLOW_UPS = {
-  queue: 'Waits for its turn', steer: 'Tell it now', interrupt: 'Stop, and this instead', merge: 'Together with those that wait',
-  latest: 'Instead of those that wait', concurrent: 'At the same time', reject: 'Only if nobody is at work',
-};
 const ASK = { value: 'ask', label: 'Ask the agents' };
 const SPEAK = [
   { value: 'say', label: 'Say to everyone', says: true },

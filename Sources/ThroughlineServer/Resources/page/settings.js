@@ -1,5 +1,5 @@
 import { h, icon } from './dom.js';
-import { FOLLOW_UPS } from './manners.js';
+import { FOLLOW_UPS, orphanChoices, orphanPolicy } from './policies.js';
 
 /** What holds for the whole chat: its policies, a fork of it, and where it was forked from. */
 export class Settings {
@@ -8,6 +8,7 @@ export class Settings {
   #session = null;
   #followUp = h('select', { data: { testid: 'follow-up' }, onchange: () => this.#set({ followUp: this.#followUp.value }) },
     Object.entries(FOLLOW_UPS).map(([value, label]) => h('option', { value }, label)));
+  #orphan = h('select', { data: { testid: 'orphan' }, onchange: () => this.#set({ orphan: orphanPolicy(this.#orphan.value) }) });
   #fork = h('button', { type: 'button', class: 'small outlined', data: { testid: 'fork-chat' }, onclick: () => this.#forkNow() }, icon('fork'), 'Fork this chat');
   #origin = h('p', { data: { testid: 'forked-from' } });
 
@@ -17,7 +18,7 @@ export class Settings {
     this.#context = context;
     button.append(icon('sliders'));
     panel.append(h('h2', {}, 'This chat'), h('label', {}, 'A message while an agent is at work', this.#followUp),
-      this.#fork, this.#origin);
+      h('label', {}, 'When nobody watches any more', this.#orphan), this.#fork, this.#origin);
   }
 
   /** Draws what holds for `session`, or nothing. */
@@ -28,9 +29,18 @@ export class Settings {
     if (!info) return;
     const { mayAct } = this.#context;
     this.#followUp.value = info.policies?.followUp ?? 'queue';
-    this.#followUp.disabled = !mayAct || info.state === 'closed';
+    this.#showOrphan(info.policies?.orphan);
+    for (const field of [this.#followUp, this.#orphan]) field.disabled = !mayAct || info.state === 'closed';
     this.#fork.hidden = !mayAct;
     this.#showOrigin(info.forkedFrom?.session);
+  }
+
+  #showOrphan(policy) {
+    const choices = orphanChoices(policy);
+    if (choices.length !== this.#orphan.length || choices.some(({ value }, place) => value !== this.#orphan.options[place].value)) {
+      this.#orphan.replaceChildren(...choices.map(({ value, label }) => h('option', { value }, label)));
+    }
+    this.#orphan.value = String(policy?.after ?? '');
   }
 
   #showOrigin(origin) {

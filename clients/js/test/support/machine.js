@@ -51,6 +51,7 @@ export class FakeSurroundings {
 
   wake() { this.#listeners?.wake(); }
   doubt() { this.#listeners?.doubt(); }
+  leave() { this.#listeners?.leave(); }
 }
 
 /** Random numbers that repeat for a seed. */
