@@ -18,6 +18,7 @@ import zlib
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.select import Select
 
 import server as servers
 from client import Api, take_work
@@ -371,6 +372,24 @@ def fork(stage):
     stage.session = ada.state()["session"]["id"]
     ada.press("settings")
     stage.shoot(ada, "A chat of its own with the same beginning. The original is left alone.", lambda: ada.one("forked-from").is_displayed())
+
+
+@scene()
+def orphan(stage):
+    ada = stage.window()
+    stage.ask(FIRST, "a")
+    run = stage.answer(PLAN)
+    ada.press("settings")
+    Select(ada.one("orphan")).select_by_visible_text("Agents stop after 1 minute")
+    path = f"/v1/sessions/{stage.session}"
+    eventually(lambda: stage.api.snapshot(stage.session)["session"]["policies"].get("orphan"), what="the policy")
+    stage.shoot(ada, "What holds for the chat: agents stop when nobody has watched for a minute.")
+    ada.here().get("about:blank")
+    stage.api.call("PATCH", path, {"policies": {"orphan": {"then": "cancel", "after": 1000}}}).ok(200)  # A minute is long.
+    eventually(lambda: run.heartbeat().code == "run_cancelled", what="the run being stopped")
+    ada.here().get(ada.url)
+    eventually(lambda: ada.state() and ada.find("status", '[data-state="open"]'), 20, what="the page's client")
+    stage.shoot(ada, "Ada closed the page and comes back later.", lambda: ada.each("message", "dataset.end") == ["stopped"])
 
 
 def browser(folder):
