@@ -12,6 +12,8 @@ BINARY = os.environ.get("THROUGHLINE_BIN") or str(ROOT / ".build/debug/throughli
 NODE_MODULES = pathlib.Path(os.environ.get("REST_NODE_MODULES") or ROOT / ".build-node/node_modules")
 # Generated Swift projects are built in one place, so that their dependencies are compiled once.
 SWIFT_BUILD = pathlib.Path(os.environ.get("REST_SWIFT_BUILD") or ROOT / ".build-rest")
+# They stand at one place, too, while they are built: SwiftPM compiles dependencies anew for another.
+SWIFT_PLACE = SWIFT_BUILD.with_name(SWIFT_BUILD.name + "-project")
 START_SECONDS = 30
 
 # Every type, every kind of relation, and names that SQL, JavaScript and Swift keep for themselves.
@@ -44,14 +46,24 @@ def make_project(folder, target, database, resources=RESOURCES, name="shop"):
     return folder / name
 
 
+def swift_place():
+    """An empty folder, where a Swift project `shop` is put to be built."""
+    if SWIFT_PLACE.is_symlink():
+        SWIFT_PLACE.unlink()
+    SWIFT_PLACE.mkdir(exist_ok=True)
+    if (SWIFT_PLACE / "shop").is_symlink():
+        (SWIFT_PLACE / "shop").unlink()
+    shutil.rmtree(SWIFT_PLACE / "shop", ignore_errors=True)
+    return SWIFT_PLACE
+
+
 def build_swift(project):
     """Builds a generated Swift project, and puts its program into it."""
-    place = SWIFT_BUILD.with_name(SWIFT_BUILD.name + "-project")
-    place.unlink(missing_ok=True)
+    place = swift_place() / "shop"
     place.symlink_to(project)
     command = os.environ.get("REST_SWIFT", "swift").split()
     result = subprocess.run(
-        [*command, "build", "--package-path", str(place), "--scratch-path", str(SWIFT_BUILD)], capture_output=True, text=True,
+        [*command, "build", "--product", "App", "--package-path", str(place), "--scratch-path", str(SWIFT_BUILD)], capture_output=True, text=True,
         timeout=1800)
     warnings = [line for line in result.stdout.splitlines() if "warning:" in line and re.search("/Sources/(App|REST)/", line)]
     assert result.returncode == 0 and not warnings, f"{warnings}\n{result.stdout[-6000:]}{result.stderr[-2000:]}"

@@ -2,50 +2,15 @@
 import json
 import os
 import re
-import signal
 import subprocess
-import time
 import uuid
 
 import httpx
 import pytest
 
 import projects
+from dev import Dev
 from projects import throughline
-
-WAIT_SECONDS = 20
-
-
-def wait_for(condition, what):
-    until = time.monotonic() + WAIT_SECONDS
-    while not (value := condition()):
-        assert time.monotonic() < until, what() if callable(what) else what
-        time.sleep(0.02)
-    return value
-
-
-class Dev:
-    """`throughline dev`, as somebody runs it."""
-
-    def __init__(self, project, log, *arguments, **settings):
-        self.log = log
-        with open(log, "wb") as file:
-            self.process = subprocess.Popen(
-                [projects.BINARY, "dev", *arguments], cwd=project, stdout=file, stderr=file, stdin=subprocess.DEVNULL,
-                env={**os.environ, "PORT": "0", **settings})
-
-    def wait(self, text, count=1):
-        wait_for(lambda: self.log.read_text().count(text) >= count, lambda: f"no ‘{text}’ in:\n{self.log.read_text()}")
-
-    def url(self, start=1):
-        """Where the API listens that was started as the first, the second, ..."""
-        self.wait("listens on ", start)
-        return re.findall(r"listens on (http://\S+)", self.log.read_text())[start - 1]
-
-    def stop(self):
-        self.process.send_signal(signal.SIGINT)
-        return self.process.wait(WAIT_SECONDS)
-
 
 @pytest.fixture
 def dev(tmp_path):
@@ -56,8 +21,7 @@ def dev(tmp_path):
         return started[-1]
     yield start
     for each in started:
-        if each.process.poll() is None:
-            each.stop()
+        each.stop()
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 import sys
 
+import jsonschema
 import pytest
 from openapi_spec_validator import validate
 
@@ -32,6 +33,16 @@ def test_a_property_based_tester_finds_no_disagreement(api, seed):
         capture_output=True, text=True, timeout=900, cwd=api.project.parent,
         env={**os.environ, "SCHEMATHESIS_HOOKS": "st_hooks", "PYTHONPATH": str(HERE)})
     assert result.returncode == 0, result.stdout[-8000:] + result.stderr[-2000:]
+
+
+def test_the_postman_collection_is_one_by_postman_s_own_schema(api):
+    schema = json.loads((HERE / "postman-collection-2.1.0.schema.json").read_text())
+    validator = jsonschema.Draft7Validator(schema)
+    collection = json.loads((api.project / "postman_collection.json").read_text())
+    assert [error.message for error in validator.iter_errors(collection)] == []
+    # The schema is one that can say no.
+    del collection["item"][1]["item"][0]["request"]
+    assert not validator.is_valid(collection)
 
 
 def test_the_postman_collection_s_own_tests_pass_again_and_again(api):

@@ -16,13 +16,15 @@ enum RequestsFile {
         return [
             Request(
                 "Create: \(one)", "POST", path, name: created, headers: ["Content-Type: application/json"],
-                body: JSONValue(resource.fields.map { ($0.name, value(of: $0, in: project)) }).pretty),
+                body: JSONValue(resource.fields.map { ($0.name, value(of: $0, of: resource, in: project)) }).pretty),
             Request("List: \(resource.plural.spaced)", "GET", "\(path)?limit=10&sort=-createdAt"),
             Request("Get: \(one)", "GET", item(of: resource)),
             Request(
                 "Change: \(one), unless somebody else did meanwhile", "PATCH", item(of: resource),
                 headers: ["Content-Type: application/merge-patch+json", "If-Match: \(etag)"],
-                body: JSONValue([(resource.patchField.name, value(of: resource.patchField, in: project, number + 1))]).pretty),
+                body: JSONValue([
+                    (resource.patchField.name, value(of: resource.patchField, of: resource, in: project, number + 1))
+                ]).pretty),
         ]
     }
 
@@ -38,7 +40,9 @@ enum RequestsFile {
     private static func creation(of resource: Resource) -> String { "create\(resource.singular.pascal)" }
 
     /// Where an item has to be there first, it is the one that was created above.
-    private static func value(of field: Field, in project: Project, _ number: Int = number) -> JSONValue {
+    private static func value(
+        of field: Field, of resource: Resource, in project: Project, _ number: Int = number
+    ) -> JSONValue {
         switch field.type {
         case .relation(let table, _):
             guard !field.isOptional, let target = project.resources.first(where: { $0.table == table }) else {
@@ -48,7 +52,7 @@ enum RequestsFile {
         case .string where field.isUnique && field.name == "email": return "person-{{$guid}}@example.com"
         case .string where field.isUnique: return .string("\(Words(field.name).spaced) {{$guid}}")
         case .int where field.isUnique: return .int(number)
-        default: return Samples.value(of: field, in: project, number: number)
+        default: return Samples.value(of: field, of: resource, in: project, number: number)
         }
     }
 

@@ -29,7 +29,7 @@ enum Samples {
     static func readmeBody(of resource: Resource, in project: Project) -> String {
         let required = resource.fields.map { field -> (String, JSONValue) in
             guard case .relation(let table, _) = field.type else {
-                return (field.name, value(of: field, in: project, number: 3))
+                return (field.name, value(of: field, of: resource, in: project, number: 3))
             }
             return (field.name, field.isOptional ? .null : .string("<id of one of \(table)>"))
         }
@@ -37,13 +37,13 @@ enum Samples {
     }
 
     private static func members(of resource: Resource, in project: Project, number: Int) -> [(String, JSONValue)] {
-        resource.fields.map { ($0.name, value(of: $0, in: project, number: number)) }
+        resource.fields.map { ($0.name, value(of: $0, of: resource, in: project, number: number)) }
     }
 
     /// A legal value of a field.
-    static func value(of field: Field, in project: Project, number: Int) -> JSONValue {
+    static func value(of field: Field, of resource: Resource, in project: Project, number: Int) -> JSONValue {
         switch field.type {
-        case .string: .string(sampleText(field.name, number))
+        case .string: .string(sampleText(field.name, of: resource, number))
         case .text: .string("Some words about number \(number).")
         case .int: .int(number)
         case .double: .double(Double(number) + 0.5)
@@ -65,9 +65,16 @@ enum Samples {
         return isOwn ? .null : .string(id(of: target, number: 1))
     }
 
-    private static func sampleText(_ name: String, _ number: Int) -> String {
+    private static let people: Set = [
+        "account", "admin", "author", "client", "contact", "customer", "employee", "guest", "member", "owner", "person",
+        "player", "student", "teacher", "user",
+    ]
+
+    private static func sampleText(_ name: String, of resource: Resource, _ number: Int) -> String {
         switch name.lowercased() {
         case "email": "person\(number)@example.com"
+        case "name" where !people.contains(resource.singular.words.last ?? ""):
+            "\(resource.singular.spaced.capitalizedWord) \(number)"
         case "name", "fullname", "username":
             ["Ada", "Grace", "Katherine"][(number - 1) % 3] + (number > 3 ? " \(number)" : "")
         case "url", "website", "link": "https://example.com/\(number)"

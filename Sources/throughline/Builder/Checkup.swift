@@ -83,7 +83,7 @@ struct Checkup {
 
     private func migrations(of url: URLComponents) -> [Finding] {
         guard programs.areReady, let command = try? programs.command(.migrate("status")),
-            let result = Tool.output(command, in: folder.root)
+            let result = Tool.output(command, in: folder.root), !result.complaint.hasPrefix("usage:")
         else { return [.note("Whether its migrations have run is not known yet.", "throughline migrate status")] }
         if result.status != 0 {
             let name = url.path.drop { $0 == "/" }

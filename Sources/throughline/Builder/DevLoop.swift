@@ -15,7 +15,7 @@ final class DevLoop {
     private static let secondsToStop = 12.0
     private static let secondsBetweenLooksAtMigrations = 1.0
 
-    private let programs: ProjectPrograms
+    private var programs: ProjectPrograms
     private let environment: [String: String]
     private let stop = StopSignal()
     private var watch: FileWatch
@@ -40,13 +40,15 @@ final class DevLoop {
             } else {
                 clear()
                 say("\(changes[0])\(changes.count > 1 ? " and \(changes.count - 1) more" : "") changed")
-                try restart(after: changes)
+                // A change of many files may be half done, such as a new package.json: the next one follows.
+                do { try restart(after: changes) } catch let failure as Failure { say(failure.message) }
             }
         }
         api?.stop(within: DevLoop.secondsToStop)
     }
 
     private func restart(after changes: [String]?) throws {
+        programs = try ProjectPrograms(of: programs.folder)
         for command in try programs.preparations(after: changes) {
             let status = try ProjectProcess(command, in: programs.folder.root).wait { !self.stop.isRequested }
             if stop.isRequested { return }

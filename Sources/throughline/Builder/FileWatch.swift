@@ -18,7 +18,7 @@ struct FileWatch {
         root = folder.root
         places =
             switch target {
-            case .express: ["src", "package.json", ".env"]
+            case .express: ["src", "package.json", "node_modules/.package-lock.json", ".env"]
             case .hummingbird: ["Sources", "Package.swift", ".env"]
             }
         seen = FileWatch.traces(of: places, in: root)
