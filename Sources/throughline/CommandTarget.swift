@@ -70,7 +70,7 @@ struct RunCommand {
             .POST, try ServerClient.path(session, "/commands?wait=\(wait)"), body: command)
         guard let command = answer["command"] else { throw Failure("The server's answer has no command.") }
         if asJSON { Terminal.print(command.compactText) }
-        let reason = command["reason"]?.string ?? ""
+        let reason = Self.words(for: command["reason"]?.string ?? "")
         let input = command["input"]?.string.map { " It was sent as the input \($0)." } ?? ""
         switch command["state"]?.string {
         case "applied": say(done)
@@ -78,6 +78,17 @@ struct RunCommand {
         case "expired": throw Failure("The agent did not take it up (\(reason)).\(input)")
         default: throw Failure("That was not possible (\(reason)).\(input)")
         }
+    }
+
+    private static func words(for reason: String) -> String {
+        let words: [String: String] = [
+            "nothing_active": "nobody is at work", "run_ended": "the run had ended",
+            "several_active": "several are at work: name one with --run, `throughline session runs` lists them",
+            "not_supported": "this agent does not understand it", "input_queued": "nobody has taken that input yet",
+            "run_paused": "it is paused, or about to be", "run_not_paused": "it is not paused",
+            "run_resuming": "it goes on already", "timeout": "its time was up", "resumed": "it was resumed first",
+        ]
+        return words[reason] ?? reason
     }
 
     private func say(_ text: String) { if !asJSON { Terminal.print(text) } }

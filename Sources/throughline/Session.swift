@@ -12,7 +12,8 @@ struct Session: AsyncParsableCommand {
         subcommands: [
             SessionList.self, SessionShow.self, SessionTail.self, SessionSend.self, SessionStop.self,
             SessionSteer.self, SessionInterrupt.self, SessionPause.self, SessionResume.self, SessionQueue.self,
-            SessionRequests.self, SessionAnswer.self, SessionTakeover.self, SessionHandback.self, SessionSay.self,
-            SessionExport.self, SessionErase.self, SessionForkCommand.self, SessionContext.self,
+            SessionRuns.self, SessionRequests.self, SessionAnswer.self, SessionPeople.self, SessionTakeover.self,
+            SessionHandback.self, SessionSay.self, SessionBranches.self, SessionForkCommand.self,
+            SessionPolicyCommand.self, SessionContext.self, SessionExport.self, SessionErase.self,
         ])
 }

@@ -81,14 +81,19 @@ struct SessionQueue: AsyncParsableCommand {
     }
 
     private func show(_ snapshot: JSONValue) throws {
-        var inputs: [String: JSONValue] = [:]
-        for input in snapshot["inputs"]?.elements ?? [] { inputs[input["id"]?.string ?? ""] = input }
-        let queue = (snapshot["queue"]?.elements ?? []).compactMap { $0.string.flatMap { inputs[$0] } }
-        for input in queue { Terminal.print(json ? input.compactText : Self.line(input)) }
+        let queue = Self.waiting(in: snapshot)
+        for input in queue { Terminal.print(json ? input.compactText : Terminal.harmless(Self.line(input))) }
         if queue.isEmpty, !json { Terminal.print("Nothing waits.") }
     }
 
-    private static func line(_ input: JSONValue) -> String {
+    /// The inputs that wait, in the order in which they are handed out.
+    static func waiting(in snapshot: JSONValue) -> [JSONValue] {
+        var inputs: [String: JSONValue] = [:]
+        for input in snapshot["inputs"]?.elements ?? [] { inputs[input["id"]?.string ?? ""] = input }
+        return (snapshot["queue"]?.elements ?? []).compactMap { $0.string.flatMap { inputs[$0] } }
+    }
+
+    static func line(_ input: JSONValue) -> String {
         let texts = (input["parts"]?.elements ?? []).compactMap { $0["text"]?.string }
         let said = texts.joined(separator: " ").split(whereSeparator: \.isNewline).joined(separator: " ")
         let policy = input["followUp"]?.string.map { " [\($0)]" } ?? ""

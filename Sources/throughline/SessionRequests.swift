@@ -35,7 +35,7 @@ struct SessionRequests: AsyncParsableCommand {
         if requests.isEmpty, !json { Terminal.print("Nothing is asked.") }
     }
 
-    private static func text(_ request: JSONValue) -> String {
+    static func text(_ request: JSONValue) -> String {
         let words = { (name: StaticString) in request[name]?.string ?? "" }
         var lines = ["\(words("id"))  \(words("kind"))  \(words("state"))  \(words("prompt"))"]
         if let arguments = request["arguments"] { lines.append("    with \(arguments.compactText)") }

@@ -7,6 +7,9 @@ struct SessionShow: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "show", abstract: "Shows a session as it is now.",
         discussion: """
+            The conversation on the branch that is followed; then who answers, which agents are at work, what waits, what is asked, and
+            who is here.
+
             EXAMPLES:
               throughline session show sea
               throughline session show sea --json | jq .runs
@@ -21,7 +24,11 @@ struct SessionShow: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-        let snapshot = try await options.client.value(.GET, ServerClient.path(session))
-        Terminal.print(json ? snapshot.compactText : Terminal.harmless(Transcript(snapshot).text))
+        let client = options.client
+        let snapshot = try await client.value(.GET, ServerClient.path(session))
+        if json { return Terminal.print(snapshot.compactText) }
+        let situation = Situation(snapshot, presence: try await client.presence(of: session))
+        let lines = [Transcript(snapshot).text] + situation.lines
+        Terminal.print(Terminal.harmless(lines.joined(separator: "\n")))
     }
 }

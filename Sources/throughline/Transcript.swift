@@ -1,6 +1,6 @@
 import ThroughlineCore
 
-/// A session's conversation, from its snapshot, in the order in which it was said.
+/// A session's conversation, from its snapshot: what is followed of it, in the order in which it was said. What waits is no part of it.
 struct Transcript {
     private struct Entry {
         let sequence: Int64
@@ -16,8 +16,14 @@ struct Transcript {
     init(_ snapshot: JSONValue) {
         id = snapshot["session"]?["id"]?.string ?? ""
         title = snapshot["session"]?["title"]?.string ?? ""
-        let inputs = (snapshot["inputs"]?.elements ?? []).map { Self.entry($0, fallback: "user", state: $0["state"]) }
-        let standing = (snapshot["messages"]?.elements ?? []).filter { $0["superseded"]?.boolean != true }
+        let branch = FollowedBranch(snapshot)
+        let said = (snapshot["inputs"]?.elements ?? []).filter {
+            $0["state"]?.string != "queued" && branch.has(input: $0["id"]?.string ?? "")
+        }
+        let inputs = said.map { Self.entry($0, fallback: "user", state: $0["state"]) }
+        let standing = (snapshot["messages"]?.elements ?? []).filter {
+            $0["superseded"]?.boolean != true && branch.has(run: $0["run"]?.string ?? "")
+        }
         let messages = standing.map {
             Self.entry($0, fallback: $0["role"]?.string ?? "assistant", state: $0["status"])
         }

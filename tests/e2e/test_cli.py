@@ -7,7 +7,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from client import Api, start_run
+from client import Api, start_run, take_work
 from conftest import eventually
 from reducer import comparable, replay, texts
 from server import BINARY, environment, free_port
@@ -36,7 +36,7 @@ def conversation(api, session="s"):
 
 @pytest.mark.parametrize("command", ["serve", "session", *(f"session {leaf}" for leaf in (
     "list", "show", "tail", "send", "stop", "steer", "interrupt", "pause", "resume", "queue", "requests", "answer", "takeover",
-    "handback", "say", "export", "erase"))])
+    "handback", "say", "export", "erase", "runs", "people", "branches", "policies", "fork", "context"))])
 def test_every_command_has_help_with_examples(command):
     done = throughline(*command.split(), "--help")
     assert done.returncode == 0 and "USAGE" in done.stdout.upper()
@@ -62,6 +62,39 @@ def test_send_then_stop(cli, api):
     assert [item["state"] for item in snapshot["runs"]] == ["cancelled"]
     assert snapshot["commands"][0]["verb"] == "cancel"
     assert run.write(run.append("p", "late")).code == "run_cancelled"
+
+
+def test_runs_people_branches_and_policies(cli, api):
+    run = conversation(api)
+    run.write({"type": "run.updated", "run": {"label": "reading", "progress": {"fraction": 0.4, "text": "page 3 of 8"}}}).ok(200)
+    below = start_run(api, "s", "helper", parent=run.id)
+    assert cli("runs", "s").splitlines() == [f"{run.id}  reading (bot): at work, 40 %, page 3 of 8", f"  {below.id}  helper: at work"]
+    below.end().ok(200)
+    run.end().ok(200)
+    assert cli("runs", "s") == "Nobody is at work.\n" and len(cli("runs", "s", "--all", "--json").splitlines()) == 2
+    assert "nobody is at work" in throughline("session", "pause", "s", "--server", f"http://127.0.0.1:{api.port}").stderr
+
+    api.post("/v1/sessions/s/presence", {"typing": True}).ok(200)
+    assert "ada (test), typing" in cli("people", "s") and "ada (test), typing" in cli("show", "s")
+
+    api.send("s", "Name a tree.", "tree").ok(201)
+    assert "Waiting\n  tree  ada: Name a tree." in cli("show", "s") and cli("branches", "s") == "The conversation does not divide.\n"
+    answer = take_work(api, "bot")
+    answer.write(*answer.start_message("oak", "oak"), answer.append("oak", "Oak.")).ok(200)
+    answer.end().ok(200)
+    cli("branches", "s", "--edit", "tree", "--text", "Name a flower.")
+    answer = take_work(api, "bot")
+    answer.write(*answer.start_message("rose", "rose"), answer.append("rose", "Rose.")).ok(200)
+    answer.end().ok(200)
+    assert "Rose." in cli("show", "s") and "Oak." not in cli("show", "s")
+    assert cli("branches", "s", "--follow", "tree").splitlines()[0] == "* tree  ada: Name a tree."
+    assert "Oak." in cli("show", "s") and "Rose." not in cli("show", "s")
+    assert "[another answer]" in cli("branches", "s", "--again", "tree")
+
+    cli("policies", "s", "--follow-up", "steer", "--orphan", "90")
+    assert json.loads(cli("policies", "s", "--json")) == {"followUp": "steer", "orphan": {"then": "cancel", "after": 90_000}}
+    assert cli("policies", "s", "--orphan", "continue").splitlines() == ["follow-up  steer", "orphan     continue"]
+    cli("policies", "s", "--orphan", "soon", status=2)
 
 
 def test_export_is_every_event(cli, api):
