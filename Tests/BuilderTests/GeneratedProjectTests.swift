@@ -43,6 +43,45 @@ import ThroughlineBuilder
         #expect(MigrationPlanner(existing: ["0001_setup"]).files(from: [new], to: [new]).isEmpty)
     }
 
+    @Test(arguments: Project.Target.allCases)
+    func `with tokens keeps whose an item is, and one without does not`(target: Project.Target) throws {
+        var project = try project(target, .postgres)
+        let open = try ProjectRenderer().files(of: project)
+        #expect(!open.contains { $0.text.contains("ownedBy") || $0.text.contains("JWT") })
+        project.auth = .jwt
+        let guarded = try ProjectRenderer().files(of: project)
+        #expect(try ProjectFile.read(#require(guarded.first { $0.path == ProjectFile.name }).text) == project)
+        let document = try #require(guarded.first { $0.path == "openapi.json" })
+        #expect(document.text.contains("\"bearerFormat\": \"JWT\""))
+        let migration = MigrationPlanner(existing: ["0001_setup"]).files(from: [], to: project.keptResources)
+        #expect(migration[0].text.contains(#""owned_by" text COLLATE "C" NOT NULL"#))
+        let change = MigrationPlanner(existing: ["0002_x"]).files(
+            from: project.resources, to: project.keptResources)
+        #expect(change[0].text.contains(#"ADD COLUMN "owned_by""#))
+    }
+
+    @Test(arguments: Project.Target.allCases)
+    func `with sessions has conversations, which nothing else takes away`(target: Project.Target) throws {
+        var project = try project(target, .memory)
+        project.hasSessions = true
+        #expect(throws: DescriptionError.self) { try project.validate() }
+        project = try project.adding(Resource("conversation", fields: [FieldGrammar.parse("title:string?")]))
+        let files = try ProjectRenderer().files(of: project)
+        #expect(files.contains { $0.path == "public/chat.html" })
+        #expect(try ProjectFile.read(#require(files.first { $0.path == ProjectFile.name }).text) == project)
+        for fields in [["title:string?", "user:users:cascade"], ["user:users?:setnull"]] {
+            let conversation = try Resource("conversation", fields: fields.map { try FieldGrammar.parse($0) })
+            let isRefused = (try? project.adding(conversation)) == nil
+            #expect(isRefused == fields.contains("user:users:cascade"))
+        }
+        for (relation, isLegal) in [
+            ("conversation:conversations", false), ("conversation:conversations:cascade", true),
+        ] {
+            let note = try Resource("note", fields: [FieldGrammar.parse(relation)])
+            #expect(((try? project.adding(note)) != nil) == isLegal)
+        }
+    }
+
     private func project(_ target: Project.Target, _ database: Project.Database) throws -> Project {
         let fields = ["name:string", "email:string:unique", "age:int?", "role:enum(admin,member)=member"]
         let user = try Resource("user", fields: fields.map { try FieldGrammar.parse($0) })

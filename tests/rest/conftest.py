@@ -1,5 +1,4 @@
-"""One suite for every generated API: REST_TARGETS names those that are tested, of `TARGETS`."""
-import os
+"""One suite for every generated API: REST_TARGETS names those that are tested, of `projects.TARGETS`."""
 import shutil
 import tempfile
 import pathlib
@@ -10,11 +9,6 @@ import pytest
 
 import database
 import projects
-
-# A Swift project with PostgreSQL is built once, and keeps its items in memory when it is told to. `hummingbird-plain` is one that was
-# generated for memory alone; it costs a build of its own, so it is tested when it is asked for.
-TARGETS = ["express-memory", "express-postgres", "hummingbird-memory", "hummingbird-postgres"]
-CHOSEN = os.environ.get("REST_TARGETS", "").split() or TARGETS
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +41,7 @@ def plain_swift_project(workshop):
     return projects.build_swift(projects.make_project(workshop / "hummingbird-plain", "hummingbird", "memory"))
 
 
-@pytest.fixture(scope="session", params=CHOSEN)
+@pytest.fixture(scope="session", params=projects.TARGETS)
 def api(request, workshop):
     """A generated API that runs, with every kind of field."""
     target, store = request.param.split("-")
@@ -60,6 +54,45 @@ def api(request, workshop):
     if store == "postgres":
         settings["DATABASE_URL"] = request.getfixturevalue("postgres").create_database(target)
     running = projects.API(project, target, CORS_ORIGINS="https://shop.example", **settings)
+    if store == "postgres":
+        running.migrate()
+    running.start()
+    yield running
+    assert running.stop() == 0, running.log.read_text()[-2000:]
+
+
+# With tokens and sessions, in one project, so that there is one build more.
+GUARDED = [("folder", "name:string", "rank:int?"), ("note", "title:string:unique", "folder:folders:cascade", "parent:notes?:setnull")]
+SECRET = "a secret of the tests that has more than 32 bytes"
+
+
+@pytest.fixture(scope="session")
+def session_server(workshop):
+    server = projects.SessionServer(workshop).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def guarded_swift_project(workshop):
+    return projects.build_swift(projects.make_project(
+        workshop / "guarded-hummingbird", "hummingbird", "postgres", GUARDED, options=["--auth", "jwt", "--sessions"]))
+
+
+@pytest.fixture(scope="session", params=projects.GUARDED_TARGETS)
+def guarded(request, workshop, session_server):
+    """A generated API that wants tokens, and has conversations."""
+    target, store = request.param.split("-")
+    settings = {"JWT_SECRET": SECRET, "DATABASE_URL": "memory:", "THROUGHLINE_URL": session_server.url}
+    if target == "hummingbird":
+        project = request.getfixturevalue("guarded_swift_project")
+    else:
+        project = workshop / "guarded-express" / "shop"
+        if not project.exists():
+            projects.make_project(project.parent, target, "postgres", GUARDED, options=["--auth", "jwt", "--sessions"])
+    if store == "postgres":
+        settings["DATABASE_URL"] = request.getfixturevalue("postgres").create_database(f"guarded-{target}")
+    running = projects.API(project, target, **settings)
     if store == "postgres":
         running.migrate()
     running.start()

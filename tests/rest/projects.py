@@ -4,17 +4,29 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("THROUGHLINE_BIN") or str(ROOT / ".build/debug/throughline")
+# The server of sessions; the builder alone is enough for all other tests.
+SERVER = os.environ.get("THROUGHLINE_SERVER") or BINARY
 NODE_MODULES = pathlib.Path(os.environ.get("REST_NODE_MODULES") or ROOT / ".build-node/node_modules")
 # Generated Swift projects are built in one place, so that their dependencies are compiled once.
 SWIFT_BUILD = pathlib.Path(os.environ.get("REST_SWIFT_BUILD") or ROOT / ".build-rest")
 # They stand at one place, too, while they are built: SwiftPM compiles dependencies anew for another.
 SWIFT_PLACE = SWIFT_BUILD.with_name(SWIFT_BUILD.name + "-project")
 START_SECONDS = 30
+
+# A Swift project with PostgreSQL is built once, and keeps its items in memory when it is told to. `hummingbird-plain` is one that was
+# generated for memory alone; it costs a build of its own, so it is tested when it is asked for.
+TARGETS = os.environ.get("REST_TARGETS", "").split() or [
+    "express-memory", "express-postgres", "hummingbird-memory", "hummingbird-postgres"]
+# Projects with tokens and sessions. In Swift they need jwt-kit, whose BoringSSL takes minutes to compile, so they are tested when they are asked
+# for: REST_GUARDED="hummingbird-memory hummingbird-postgres".
+GUARDED_TARGETS = os.environ.get("REST_GUARDED", "").split() or ["express-memory", "express-postgres"]
 
 # Every type, every kind of relation, and names that SQL, JavaScript and Swift keep for themselves.
 RESOURCES = [
@@ -35,10 +47,10 @@ def throughline(*arguments, cwd, check=True, **options):
     return result
 
 
-def make_project(folder, target, database, resources=RESOURCES, name="shop"):
+def make_project(folder, target, database, resources=RESOURCES, name="shop", options=()):
     folder.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(folder / name, ignore_errors=True)
-    throughline("new", name, "--target", target, "--database", database, cwd=folder)
+    throughline("new", name, "--target", target, "--database", database, *options, cwd=folder)
     for resource in resources:
         throughline("generate", "resource", *resource, cwd=folder / name)
     if target == "express":
@@ -69,6 +81,35 @@ def build_swift(project):
     assert result.returncode == 0 and not warnings, f"{warnings}\n{result.stdout[-6000:]}{result.stderr[-2000:]}"
     shutil.copy(SWIFT_BUILD / "debug/App", project / "App")
     return project
+
+
+class SessionServer:
+    """`throughline serve --dev`, which keeps the sessions of conversations."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def start(self):
+        with open(self.folder / "sessions.log", "ab") as log:
+            self.process = subprocess.Popen(
+                [SERVER, "serve", "--dev", "--port", str(self.port), "--data", str(self.folder / "sessions")],
+                stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        until = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                with urllib.request.urlopen(self.url + "/ready", timeout=2):
+                    return self
+            except OSError:
+                assert time.monotonic() < until and self.process.poll() is None, (self.folder / "sessions.log").read_text()
+                time.sleep(0.02)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(20)
 
 
 class API:

@@ -1,13 +1,14 @@
-// Runs a Postman collection's requests and the assertions of their scripts, in order. `node run-postman.mjs COLLECTION BASE_URL`
+// Runs a Postman collection's requests and the assertions of their scripts, in order. `node run-postman.mjs COLLECTION BASE_URL [TOKEN]`
 import assert from 'node:assert/strict';
 import { randomInt, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import vm from 'node:vm';
 
-const [file, baseUrl] = process.argv.slice(2);
+const [file, baseUrl, token = ''] = process.argv.slice(2);
 const collection = JSON.parse(await readFile(file, 'utf8'));
 const variables = new Map(collection.variable.map(({ key, value }) => [key, value]));
 variables.set('baseUrl', baseUrl);
+variables.set('token', token);
 
 const dynamic = {
   $guid: () => randomUUID(),
@@ -27,8 +28,9 @@ function fill(text) {
   });
 }
 
-async function send({ method, header, body, url }) {
+async function send({ method, header, body, url, auth = collection.auth }) {
   const headers = Object.fromEntries(header.map(({ key, value }) => [key, fill(value)]));
+  if (auth?.type === 'bearer') headers.Authorization = `Bearer ${fill(auth.bearer[0].value)}`;
   const response = await fetch(fill(url.raw), { method, headers, body: body && fill(body.raw) });
   return { status: response.status, headers: response.headers, text: await response.text() };
 }

@@ -1,8 +1,18 @@
 """What a property-based tester cannot know: a key of one request is not another's, and a cursor comes from the API."""
+import os
 import re
 import uuid
 
 import schemathesis
+
+if os.environ.get("REST_TOKEN"):
+    @schemathesis.auth()
+    class BearerToken:
+        def get(self, case, context):
+            return os.environ["REST_TOKEN"]
+
+        def set(self, case, data, context):
+            case.headers["Authorization"] = f"Bearer {data}"
 
 
 @schemathesis.hook

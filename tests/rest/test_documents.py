@@ -27,15 +27,14 @@ def test_the_openapi_document_is_valid_and_complete(api):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_property_based_tester_finds_no_disagreement(api, seed):
-    result = subprocess.run(
-        [os.path.join(os.path.dirname(sys.executable), "st"), "--config-file", str(HERE / "schemathesis.toml"), "run",
-         str(api.project / "openapi.json"), "--url", api.url, "--max-examples", EXAMPLES, "--seed", seed, "--no-color"],
-        capture_output=True, text=True, timeout=900, cwd=api.project.parent,
-        env={**os.environ, "SCHEMATHESIS_HOOKS": "st_hooks", "PYTHONPATH": str(HERE)})
-    assert result.returncode == 0, result.stdout[-8000:] + result.stderr[-2000:]
+    run_schemathesis(api, seed)
 
 
 def test_the_postman_collection_is_one_by_postman_s_own_schema(api):
+    validate_postman(api)
+
+
+def validate_postman(api):
     schema = json.loads((HERE / "postman-collection-2.1.0.schema.json").read_text())
     validator = jsonschema.Draft7Validator(schema)
     collection = json.loads((api.project / "postman_collection.json").read_text())
@@ -46,9 +45,22 @@ def test_the_postman_collection_is_one_by_postman_s_own_schema(api):
 
 
 def test_the_postman_collection_s_own_tests_pass_again_and_again(api):
-    runner = HERE / "run-postman.mjs"
     for _ in range(2):
-        result = subprocess.run(["node", str(runner), str(api.project / "postman_collection.json"), api.url],
-                                capture_output=True, text=True, timeout=120)
-        assert result.returncode == 0, result.stdout + result.stderr
-        assert "0 failed" in result.stdout
+        run_postman(api)
+
+
+def run_schemathesis(api, seed, *options, token="", examples=EXAMPLES):
+    result = subprocess.run(
+        [os.path.join(os.path.dirname(sys.executable), "st"), "--config-file", str(HERE / "schemathesis.toml"), "run",
+         str(api.project / "openapi.json"), "--url", api.url, "--max-examples", examples, "--seed", seed, "--no-color", *options],
+        capture_output=True, text=True, timeout=900, cwd=api.project.parent,
+        env={**os.environ, "SCHEMATHESIS_HOOKS": "st_hooks", "REST_TOKEN": token, "PYTHONPATH": str(HERE)})
+    assert result.returncode == 0, result.stdout[-8000:] + result.stderr[-2000:]
+
+
+def run_postman(api, token=""):
+    result = subprocess.run(
+        ["node", str(HERE / "run-postman.mjs"), str(api.project / "postman_collection.json"), api.url, token],
+        capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "0 failed" in result.stdout

@@ -11,6 +11,8 @@ public struct Field: Equatable, Sendable {
     public var isIndexed = false
     /// What an item gets whose client left the field out.
     public var defaultValue: JSONValue?
+    /// The API sets it, and no client can.
+    public var isSetByServer = false
 
     public init(_ name: String, _ type: FieldType) {
         self.name = name
@@ -19,6 +21,14 @@ public struct Field: Equatable, Sendable {
 
     /// As it is in the database.
     public var column: String { Words(name).snake }
+
+    /// To whom an item belongs: the subject of the token with which it was created.
+    static let owner = {
+        var field = Field("ownedBy", .string)
+        field.isIndexed = true
+        field.isSetByServer = true
+        return field
+    }()
 }
 
 /// What a field holds.

@@ -4,18 +4,20 @@ enum Names {
     static let databaseLimit = 63
 
     /// Set by the generated API itself.
-    private static let ownFields: Set = ["id", "version", "created_at", "updated_at", "field_values"]
+    private static let ownFields: Set = ["id", "version", "created_at", "updated_at", "field_values", "owned_by"]
     private static let ownTables: Set = ["migrations", "idempotency_keys"]
     private static let ownPaths: Set = ["health", "openapi"]
 
     /// Types that every generated Swift file relies on: a resource may not stand in their way.
     private static let swiftTypes: Set = [
-        "Any", "AnyObject", "API", "APIContext", "App", "Array", "Bool", "CalendarDate", "CaseIterable", "ChoiceValue",
-        "Configuration", "Database", "Double", "Field", "FieldValues", "FixedDecimal", "Health", "Int", "ItemID",
-        "JSON",
-        "Model", "Never", "Optional", "Protocol", "Request", "Response", "Router", "Self", "Sendable", "Store",
-        "Stored",
-        "String", "Table", "Timestamp", "Type", "Value", "Void",
+        "Any", "AnyObject", "API", "APIContext", "App", "Array", "Authenticator", "Bool", "CalendarDate", "Caller",
+        "CaseIterable", "ChatPage", "ChoiceValue", "Configuration", "Database", "Double", "Field", "FieldValues",
+        "FixedDecimal",
+        "Guard", "Guarded", "GuardedStore", "Health", "Int", "ItemID", "JSON", "Model", "Never", "Optional",
+        "Permissions",
+        "Protocol", "Request", "Response", "Router", "Self", "Sendable", "Sessions", "Store", "Stored", "String",
+        "Table",
+        "Timestamp", "Type", "Value", "Void",
     ]
 
     static func isOfSwift(_ name: String) -> Bool { swiftTypes.contains(name) }

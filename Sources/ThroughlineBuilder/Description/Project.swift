@@ -12,14 +12,28 @@ public struct Project: Equatable, Sendable {
         case postgres
     }
 
+    /// Who may use the generated API.
+    public enum Auth: String, CaseIterable, Sendable {
+        /// Everybody.
+        case none
+        /// Who has a bearer token. An item belongs to whom it was created by.
+        case jwt
+    }
+
     public var name: String
     public var target: Target
     public var database: Database
+    public var auth: Auth
+    /// It has conversations, whose sessions are kept by a Throughline server.
+    public var hasSessions: Bool
     /// In the order in which they were added: a relation leads to an earlier one, or to its own.
     public var resources: [Resource]
 
     /// - Throws: ``DescriptionError`` if the name cannot name a folder, a package and a database.
-    public init(name: String, target: Target, database: Database, resources: [Resource] = []) throws(DescriptionError) {
+    public init(
+        name: String, target: Target, database: Database, auth: Auth = .none, hasSessions: Bool = false,
+        resources: [Resource] = []
+    ) throws(DescriptionError) {
         guard Project.isLegal(name) else {
             throw DescriptionError(
                 "‘\(name)’ cannot name a project: it has 1 to 40 letters a-z, digits and hyphens, and begins with a letter."
@@ -28,6 +42,8 @@ public struct Project: Equatable, Sendable {
         self.name = name
         self.target = target
         self.database = database
+        self.auth = auth
+        self.hasSessions = hasSessions
         self.resources = resources
     }
 
@@ -38,6 +54,16 @@ public struct Project: Equatable, Sendable {
 }
 
 extension Project {
+    /// The resources as they are kept: with the fields that the API sets itself.
+    public var keptResources: [Resource] {
+        guard auth == .jwt else { return resources }
+        return resources.map { resource in
+            var resource = resource
+            resource.fields.append(.owner)
+            return resource
+        }
+    }
+
     /// The resource that is written so: `user`, `users`, `blogPost`, `blog-posts`.
     public func resource(named name: String) -> Resource? {
         let words = Words(name)
@@ -93,5 +119,6 @@ extension Project {
                 }
             }
         }
+        if hasSessions { try validateSessions() }
     }
 }

@@ -12,13 +12,15 @@ public enum ProjectFile {
                 "fields": .array(resource.fields.map { .string(FieldGrammar.text(of: $0)) }),
             ]
         }
-        let file: JSONValue = [
-            "name": .string(project.name),
-            "target": .string(project.target.rawValue),
-            "database": .string(project.database.rawValue),
-            "resources": .array(resources),
+        var file: [(String, JSONValue)] = [
+            ("name", .string(project.name)),
+            ("target", .string(project.target.rawValue)),
+            ("database", .string(project.database.rawValue)),
         ]
-        return file.pretty
+        if project.auth != .none { file.append(("auth", .string(project.auth.rawValue))) }
+        if project.hasSessions { file.append(("sessions", true)) }
+        file.append(("resources", .array(resources)))
+        return JSONValue(file).pretty
     }
 
     /// - Throws: ``DescriptionError`` if the text is no description.
@@ -35,7 +37,12 @@ public enum ProjectFile {
         guard let database = Project.Database(rawValue: contents.database) else {
             throw DescriptionError("\(name): there is no database ‘\(contents.database)’.")
         }
-        var project = try Project(name: contents.name, target: target, database: database)
+        guard let auth = Project.Auth(rawValue: contents.auth ?? Project.Auth.none.rawValue) else {
+            throw DescriptionError("\(name): there is no auth ‘\(contents.auth ?? "")’.")
+        }
+        var project = try Project(
+            name: contents.name, target: target, database: database, auth: auth, hasSessions: contents.sessions ?? false
+        )
         for resource in contents.resources {
             var fields: [Field] = []
             for field in resource.fields { fields.append(try FieldGrammar.parse(field)) }
@@ -62,6 +69,8 @@ public enum ProjectFile {
         var name: String
         var target: String
         var database: String
+        var auth: String?
+        var sessions: Bool?
         var resources: [ResourceContents]
     }
 

@@ -1,29 +1,48 @@
 /// The OpenAPI 3.1 document of a project: what every endpoint takes and answers, as strict as the API itself.
 enum OpenAPIDocument {
     static func text(of project: Project) -> String {
-        var paths: [(String, JSONValue)] = [("/health", health)]
+        let isGuarded = project.auth == .jwt
+        var paths: [(String, JSONValue)] = [("/health", health(isGuarded))]
         var schemas: [(String, JSONValue)] = []
+        if project.hasSessions { paths += ChatPageDocument.paths(isGuarded) }
         for resource in project.resources {
-            paths += OpenAPIResource(resource).paths
-            schemas += OpenAPIResource(resource).schemas
+            paths += OpenAPIResource(resource, in: project).paths
+            schemas += OpenAPIResource(resource, in: project).schemas
         }
-        let document: JSONValue = [
-            "openapi": "3.1.0",
-            "info": ["title": .string(project.name), "version": "0.1.0"],
-            "servers": [["url": "http://127.0.0.1:3000"]],
-            "paths": JSONValue(paths),
-            "components": [
-                "schemas": JSONValue(schemas + [("Problem", problem)]),
-                "parameters": parameters,
-                "headers": headers,
-                "responses": responses,
-            ],
+        var document: [(String, JSONValue)] = [
+            ("openapi", "3.1.0"),
+            ("info", ["title": .string(project.name), "version": "0.1.0"]),
+            ("servers", [["url": "http://127.0.0.1:3000"]]),
         ]
-        return document.pretty
+        if isGuarded { document.append(("security", [["bearer": []]])) }
+        var components: JSONValue = [
+            "schemas": JSONValue(schemas + [("Problem", problem)]),
+            "parameters": parameters,
+            "headers": isGuarded ? headers.with("WWW-Authenticate", challenge) : headers,
+            "responses": isGuarded
+                ? responses.with("Unauthenticated", unauthenticated).with("Forbidden", forbidden)
+                : responses,
+        ]
+        if isGuarded { components = components.with("securitySchemes", ["bearer": bearer]) }
+        document += [("paths", JSONValue(paths)), ("components", components)]
+        return JSONValue(document).pretty
     }
 
-    private static let health: JSONValue = [
-        "get": [
+    private static let bearer: JSONValue = [
+        "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+        "description": "Signed with HS256; sub says who the caller is, role what it may do, and exp until when",
+    ]
+
+    private static let challenge: JSONValue = ["required": true, "schema": ["type": "string"]]
+
+    private static let unauthenticated = problem(
+        "There is no token, or it is not valid",
+        headers: ["WWW-Authenticate": reference("headers", "WWW-Authenticate")])
+
+    private static let forbidden = problem("The caller's role may not do this")
+
+    private static func health(_ isGuarded: Bool) -> JSONValue {
+        let operation: JSONValue = [
             "operationId": "getHealth", "summary": "Says whether the API can do its work", "tags": ["health"],
             "responses": [
                 "200": [
@@ -40,7 +59,8 @@ enum OpenAPIDocument {
                 "503": reference("responses", "Unavailable"),
             ],
         ]
-    ]
+        return ["get": isGuarded ? operation.with("security", []) : operation]
+    }
 
     private static let problem: JSONValue = [
         "type": "object",

@@ -3,11 +3,15 @@ struct OpenAPIResource {
     static let uuid = "^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$"
 
     private let resource: Resource
+    private let isGuarded: Bool
     private var one: String { resource.singular.spaced }
     private var many: String { resource.plural.spaced }
     private var type: String { resource.singular.pascal }
 
-    init(_ resource: Resource) { self.resource = resource }
+    init(_ resource: Resource, in project: Project) {
+        self.resource = resource
+        isGuarded = project.auth == .jwt
+    }
 
     var paths: [(String, JSONValue)] {
         [
@@ -92,10 +96,14 @@ struct OpenAPIResource {
 
     private func failures(_ names: [String]) -> [(String, JSONValue)] {
         let status = [
-            "BadRequest": "400", "NotFound": "404", "Conflict": "409", "Changed": "412", "TooLarge": "413",
+            "BadRequest": "400", "Unauthenticated": "401", "Forbidden": "403", "NotFound": "404", "Conflict": "409",
+            "Changed": "412", "TooLarge": "413",
             "UnsupportedType": "415", "Invalid": "422", "Unavailable": "503",
         ]
-        return (names + ["Unavailable"]).map { (status[$0] ?? "default", OpenAPIDocument.reference("responses", $0)) }
+        let refusals = isGuarded ? ["Unauthenticated", "Forbidden"] : []
+        return (refusals + names + ["Unavailable"]).map {
+            (status[$0] ?? "default", OpenAPIDocument.reference("responses", $0))
+        }
     }
 
     private func json(_ schema: JSONValue) -> JSONValue {
@@ -109,7 +117,8 @@ struct OpenAPIResource {
 
 extension OpenAPIResource {
     private var instants: [Field] { [Field("createdAt", .datetime), Field("updatedAt", .datetime)] }
-    private var comparable: [Field] { (resource.fields + instants).filter(\.type.isComparable) }
+    private var own: [Field] { isGuarded ? [.owner] : [] }
+    private var comparable: [Field] { (resource.fields + own + instants).filter(\.type.isComparable) }
 
     private var sort: JSONValue {
         let names = comparable.flatMap { [$0.name, "-\($0.name)"] }
@@ -135,7 +144,7 @@ extension OpenAPIResource {
             (
                 type,
                 object(
-                    ownFields + resource.fields.map { ($0.name, $0.schema(nullable: $0.isOptional)) } + times,
+                    ownFields + resource.fields.map { ($0.name, $0.schema(nullable: $0.isOptional)) } + owner + times,
                     isWhole: true)
             ),
             (
@@ -154,6 +163,8 @@ extension OpenAPIResource {
     }
 
     private var ownFields: [(String, JSONValue)] { [("id", ["type": "string", "format": "uuid", "readOnly": true])] }
+
+    private var owner: [(String, JSONValue)] { own.map { ($0.name, ["type": "string", "readOnly": true]) } }
 
     private var times: [(String, JSONValue)] {
         instants.map { ($0.name, ["type": "string", "format": "date-time", "readOnly": true]) }

@@ -1,19 +1,31 @@
 /// A Postman collection (2.1) that goes through every endpoint of a project, and whose tests say what they answer.
 enum PostmanCollection {
     static func text(of project: Project) -> String {
-        let collection: JSONValue = [
-            "info": [
-                "name": .string(project.name),
-                "schema": "https://schema.getpostman.com/json/collection/v2.1.0/collection.json",
-            ],
-            "item": .array(
-                [health] + project.resources.map { PostmanFolder($0, in: project).json }),
-            "variable": [["key": "baseUrl", "value": "http://127.0.0.1:3000"]],
+        let isGuarded = project.auth == .jwt
+        var collection: [(String, JSONValue)] = [
+            (
+                "info",
+                [
+                    "name": .string(project.name),
+                    "schema": "https://schema.getpostman.com/json/collection/v2.1.0/collection.json",
+                ]
+            )
         ]
-        return collection.pretty
+        var variables: [JSONValue] = [["key": "baseUrl", "value": "http://127.0.0.1:3000"]]
+        if isGuarded {
+            collection.append(("auth", bearer))
+            variables.append(["key": "token", "value": ""])
+        }
+        collection.append(("item", .array([health] + project.resources.map { PostmanFolder($0, in: project).json })))
+        collection.append(("variable", .array(variables)))
+        return JSONValue(collection).pretty
     }
 
-    private static let health = PostmanRequest("Is it well", "GET", "health", tests: [.status(200)]).json
+    private static let bearer: JSONValue = [
+        "type": "bearer", "bearer": [["key": "token", "value": "{{token}}", "type": "string"]],
+    ]
+
+    private static let health = PostmanRequest("Is it well", "GET", "health", isOpen: true, tests: [.status(200)]).json
 }
 
 /// The requests of one resource, in an order in which they can run; what they create they delete.
@@ -60,6 +72,7 @@ private struct PostmanFolder {
             PostmanRequest(
                 "Create without a sense", "POST", resource.path, body: "{\n  \"nonsense\": true\n}",
                 tests: [.status(422), .expect(invalid, "pm.response.json().code", "'invalid'")]),
+        ] + refusals + [
             PostmanRequest(
                 "List", "GET", resource.path, query: "limit=10&sort=-createdAt",
                 tests: [
@@ -84,6 +97,11 @@ private struct PostmanFolder {
             PostmanRequest("Delete", "DELETE", item, tests: [.status(204)]),
             PostmanRequest("Get what is gone", "GET", item, tests: [.status(404)]),
         ]
+    }
+
+    private var refusals: [PostmanRequest] {
+        guard project.auth == .jwt else { return [] }
+        return [PostmanRequest("List without a token", "GET", resource.path, isOpen: true, tests: [.status(401)])]
     }
 
     private func related(_ resource: Resource) -> String { "related\(resource.singular.pascal)Id" }
@@ -141,12 +159,15 @@ private struct PostmanRequest {
     private let query: String?
     private let headers: [(String, String)]
     private let body: String?
+    /// It is sent without a token.
+    private let isOpen: Bool
     private let tests: [Test]
 
     init(
         _ name: String, _ method: String, _ path: String, query: String? = nil, headers: [(String, String)] = [],
-        body: String? = nil, tests: [Test]
+        body: String? = nil, isOpen: Bool = false, tests: [Test]
     ) {
+        self.isOpen = isOpen
         self.name = name
         self.method = method
         self.path = path
@@ -165,6 +186,7 @@ private struct PostmanRequest {
         if let body {
             request.append(("body", ["mode": "raw", "raw": .string(body), "options": ["raw": ["language": "json"]]]))
         }
+        if isOpen { request.insert(("auth", ["type": "noauth"]), at: 0) }
         request.append(("url", url))
         return [
             "name": .string(name),

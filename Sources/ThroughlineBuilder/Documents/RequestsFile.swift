@@ -3,10 +3,18 @@
 /// A request that is named with `@name` gives its answer to those behind it.
 enum RequestsFile {
     static func text(of project: Project) -> String {
+        let health = Request("Is it well?", "GET", "health")
         let requests =
-            [Request("Is it well?", "GET", "health")] + project.resources.flatMap { self.requests(of: $0, in: project) }
+            project.resources.flatMap { self.requests(of: $0, in: project) }
             + project.resources.reversed().map { deletion(of: $0) }
-        return "@baseUrl = http://127.0.0.1:3000\n\n" + requests.map(\.text).joined(separator: "\n")
+        guard project.auth == .jwt else {
+            return "@baseUrl = http://127.0.0.1:3000\n\n" + ([health] + requests).map(\.text).joined(separator: "\n")
+        }
+        // The token is one that the project's own program prints.
+        let command = project.target == .express ? "npm run --silent token ada" : "swift run App token ada"
+        return "@baseUrl = http://127.0.0.1:3000\n# \(command)\n@token = \n\n"
+            + ([health] + requests.map { $0.with("Authorization: Bearer {{token}}") }).map(\.text)
+            .joined(separator: "\n")
     }
 
     private static func requests(of resource: Resource, in project: Project) -> [Request] {
@@ -62,14 +70,29 @@ enum RequestsFile {
 
 /// One request of the file.
 private struct Request {
-    let text: String
+    private let head: [String]
+    private let headers: [String]
+    private let body: String?
+
+    var text: String {
+        (head + headers).joined(separator: "\n") + "\n" + (body.map { "\n" + $0 } ?? "")
+    }
 
     init(
         _ title: String, _ method: String, _ path: String, name: String? = nil, headers: [String] = [],
         body: String? = nil
     ) {
-        let lines =
-            ["### \(title)"] + (name.map { ["# @name \($0)"] } ?? []) + ["\(method) {{baseUrl}}/\(path)"] + headers
-        text = lines.joined(separator: "\n") + "\n" + (body.map { "\n" + $0 } ?? "")
+        head = ["### \(title)"] + (name.map { ["# @name \($0)"] } ?? []) + ["\(method) {{baseUrl}}/\(path)"]
+        self.headers = headers
+        self.body = body
     }
+
+    private init(_ head: [String], _ headers: [String], _ body: String?) {
+        self.head = head
+        self.headers = headers
+        self.body = body
+    }
+
+    /// The same with one header more.
+    func with(_ header: String) -> Request { Request(head, [header] + headers, body) }
 }

@@ -15,7 +15,7 @@ enum Samples {
         .array(
             [1, 2].map { number in
                 JSONValue(
-                    [("id", .string(id(of: resource, number: number)))]
+                    [("id", .string(id(of: resource, number: number)))] + owner(in: project)
                         + members(of: resource, in: project, number: number))
             })
     }
@@ -23,6 +23,11 @@ enum Samples {
     /// What a client sends to make an item. Bodies of different numbers differ in every unique field.
     static func body(of resource: Resource, in project: Project, number: Int) -> JSONValue {
         JSONValue(members(of: resource, in: project, number: number))
+    }
+
+    /// What has to be sent to make an item, and nothing more.
+    static func smallestBody(of resource: Resource, in project: Project) -> JSONValue {
+        JSONValue(resource.fields.filter(\.isRequired).map { ($0.name, value(of: $0, of: resource, in: project, number: 1)) })
     }
 
     /// What the first request of a README creates: nothing has to be there before it.
@@ -34,6 +39,10 @@ enum Samples {
             return (field.name, field.isOptional ? .null : .string("<id of one of \(table)>"))
         }
         return JSONValue(required).compact
+    }
+
+    private static func owner(in project: Project) -> [(String, JSONValue)] {
+        project.auth == .jwt ? [(Field.owner.name, .string("ada"))] : []
     }
 
     private static func members(of resource: Resource, in project: Project, number: Int) -> [(String, JSONValue)] {

@@ -50,8 +50,10 @@ extension Field {
 
     func createIndex(in resource: Resource) -> String? {
         guard needsIndex else { return nil }
+        // What a caller owns is listed in the order in which it was created.
+        let order = isSetByServer ? "\"created_at\", \"id\"" : "\"id\""
         return
-            "CREATE INDEX \(quoted("\(resource.table)_\(column)_index")) ON \(quoted(resource.table)) (\(quoted(column)), \"id\")"
+            "CREATE INDEX \(quoted("\(resource.table)_\(column)_index")) ON \(quoted(resource.table)) (\(quoted(column)), \(order))"
     }
 
     /// What the items that are there get when a required field comes; nil where nothing would do, and the table has to be empty.

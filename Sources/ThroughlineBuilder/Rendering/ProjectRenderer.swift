@@ -11,7 +11,7 @@ public struct ProjectRenderer: Sendable {
         var files: [GeneratedFile] = []
         let values = TemplateContext.values(of: project)
         for use in TemplateUse.all(for: project.target) where use.applies(to: project) {
-            let template = try library.template("\(project.target.rawValue)/\(use.template).template")
+            let template = try library.template(use.name(for: project.target))
             if use.isForResource {
                 for resource in project.resources {
                     let text = try template.render(

@@ -6,6 +6,18 @@ enum TemplateContext {
             "projectType": .text(Words(project.name).pascal),
             "projectSnake": .text(Words(project.name).snake),
             "postgres": .flag(project.database == .postgres),
+            "auth": .flag(project.auth == .jwt),
+            "sessions": .flag(project.hasSessions),
+            "hasSecrets": .flag(project.auth == .jwt || project.hasSessions),
+            "hasConversationTitle": .flag(project.resources.contains { project.isConversation($0) && $0.hasTitle }),
+            "bearer": .text(project.auth == .jwt ? " -H \"Authorization: Bearer $TOKEN\"" : ""),
+            "libraries": .text(libraries(of: project).joined(separator: " ")),
+            "hasLibraries": .flag(!libraries(of: project).isEmpty),
+            "newConversation": .text(
+                project.resources.first(where: project.isConversation).map {
+                    Samples.smallestBody(of: $0, in: project).compact
+                } ?? ""),
+            "usage": .text(usage(of: project)),
             "hasResources": .flag(!project.resources.isEmpty),
             "usesUUIDs": .flag(project.uses { $0 == .uuid }),
             "usesDays": .flag(project.uses { $0 == .date || $0 == .datetime }),
@@ -30,12 +42,31 @@ enum TemplateContext {
             "swiftPlural": .text(resource.plural.camel.asSwift),
             "choices": .list(resource.fields.compactMap { $0.choices }),
             "routesFactory": .text(resource.plural.camel + "Routes"),
+            "store": .text("store" + (project.auth == .jwt ? ".for(request)" : "")),
+            "newStore": .text(project.auth == .jwt ? "barrier.store()" : "Store(in: database)"),
+            "swiftStore": .text(
+                resource.plural.camel.asSwift + (project.auth == .jwt ? ".for(context)" : "")),
+            "isConversation": .flag(project.isConversation(resource)),
+            "hasTitle": .flag(resource.hasTitle),
+            "isReferring": .flag(!resource.relations.isEmpty),
             "fields": .list(resource.fields.map { values(of: $0, in: project) }),
             "requiredFields": .list(resource.fields.filter(\.isRequired).map { values(of: $0, in: project) }),
             "hasRequiredRelations": .flag(resource.relations.contains { $0.field.isRequired }),
             "patchField": .text(resource.patchField.name),
             "readmeBody": .text(Samples.readmeBody(of: resource, in: project)),
         ]
+    }
+
+    /// What a Swift program needs of Debian where it runs.
+    private static func libraries(of project: Project) -> [String] {
+        (project.database == .postgres ? ["libpq5"] : []) + (project.hasSessions ? ["libcurl4", "libxml2"] : [])
+    }
+
+    /// What a Swift program can be asked for.
+    private static func usage(of project: Project) -> String {
+        var commands = project.database == .postgres ? ["seed", "migrate up|down|status"] : []
+        if project.auth == .jwt { commands.append("token SUBJECT [ROLE]") }
+        return commands.isEmpty ? "" : " [\(commands.joined(separator: " | "))]"
     }
 
     private static func values(of field: Field, in project: Project) -> TemplateValues {
@@ -63,6 +94,9 @@ extension Project {
 }
 
 extension Resource {
+    /// Its items have a title, which their sessions get, too.
+    var hasTitle: Bool { fields.contains { $0.name == "title" && $0.type == .string } }
+
     /// The field that the generated tests change: one that holds something else each time, if there is one.
     var patchField: Field {
         fields.first { $0.type == .string || $0.type == .text } ?? fields.first { $0.type.isComparable } ?? fields[0]

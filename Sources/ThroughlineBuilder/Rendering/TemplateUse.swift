@@ -3,6 +3,8 @@ struct TemplateUse: Sendable {
     enum Condition: Sendable {
         case always
         case postgres
+        case auth
+        case sessions
     }
 
     /// From the templates' folder of the target.
@@ -11,20 +13,34 @@ struct TemplateUse: Sendable {
     var output: String
     /// It makes a file for each resource.
     var isForResource: Bool
+    /// It is the same template for every target.
+    var isShared = false
     var condition: Condition
 
     static func file(_ path: String, as output: String? = nil, if condition: Condition = .always) -> TemplateUse {
         TemplateUse(template: path, output: output ?? path, isForResource: false, condition: condition)
     }
 
+    /// A file that is the same for every target.
+    static func file(_ output: String, from template: String, if condition: Condition) -> TemplateUse {
+        TemplateUse(template: template, output: output, isForResource: false, isShared: true, condition: condition)
+    }
+
     static func resource(_ template: String, as output: String, if condition: Condition = .always) -> TemplateUse {
         TemplateUse(template: template, output: output, isForResource: true, condition: condition)
+    }
+
+    /// The template's file, below the folder of all templates.
+    func name(for target: Project.Target) -> String {
+        (isShared ? "" : target.rawValue + "/") + template + ".template"
     }
 
     func applies(to project: Project) -> Bool {
         switch condition {
         case .always: true
         case .postgres: project.database == .postgres
+        case .auth: project.auth == .jwt
+        case .sessions: project.hasSessions
         }
     }
 }
@@ -66,9 +82,21 @@ extension TemplateUse {
         .file("src/rest/model.js"),
         .file("src/rest/problem.js"),
         .file("src/rest/types.js"),
+        .file("src/routes/chat-page.js", if: .sessions),
+        .file("src/controllers/chat-page.js", if: .sessions),
+        .file("src/sessions.js", if: .sessions),
+        .file("public/chat.html", from: "chat/chat.html", if: .sessions),
+        .file("public/chat.js", from: "chat/chat.js", if: .sessions),
+        .file("test/sessions.test.js", if: .sessions),
+        .file("src/token.js", if: .auth),
+        .file("src/permissions.js", if: .auth),
+        .file("src/auth/authenticate.js", if: .auth),
+        .file("src/auth/guarded-store.js", if: .auth),
+        .file("src/auth/tokens.js", if: .auth),
         .file("test/api.js"),
         .file("test/bodies.js"),
         .file("test/health.test.js"),
+        .file("test/tokens.test.js", if: .auth),
         .resource("test/resource.test.js", as: "test/{path}.test.js"),
     ]
 
@@ -91,16 +119,25 @@ extension TemplateUse {
                 "Sources/App/Controllers/ResourceController.swift", as: "Sources/App/Controllers/{type}Controller.swift"
             ),
             .resource("Sources/App/Models/Resource.swift", as: "Sources/App/Models/{type}.swift"),
+            .file("Sources/App/Permissions.swift", if: .auth),
+            .file("Sources/App/Routes/ChatPageRoutes.swift", if: .sessions),
+            .file("Sources/App/Controllers/ChatPageController.swift", if: .sessions),
+            .file("Sources/REST/Sessions.swift", if: .sessions),
+            .file("public/chat.html", from: "chat/chat.html", if: .sessions),
+            .file("public/chat.js", from: "chat/chat.js", if: .sessions),
             .file("Sources/CLibPQ/module.modulemap", if: .postgres),
             .file("Sources/CLibPQ/shim.h", if: .postgres),
         ] + kit.map { .file("Sources/REST/\($0).swift") }
         + postgresKit.map { .file("Sources/REST/Postgres/\($0).swift", if: .postgres) }
+        + authKit.map { .file("Sources/REST/Auth/\($0).swift", if: .auth) }
 
     private static let kit = [
         "API", "APIContext", "Database", "DotEnv", "FieldType", "Fingerprint", "JSON", "JSONParser", "JSONWriter",
         "ListQuery",
         "MemoryDatabase", "Model", "Problem", "Request+body", "Response+items", "Row", "Seeds", "Spelling", "Value",
     ]
+
+    private static let authKit = ["Authenticator", "Caller", "GuardedStore", "Permissions"]
 
     private static let postgresKit = ["Migrations", "PostgresConnection", "PostgresDatabase", "PostgresPool", "Select"]
 }

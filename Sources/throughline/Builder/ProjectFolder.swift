@@ -52,8 +52,8 @@ struct ProjectFolder {
     private func migrations(to project: Project) throws -> [GeneratedFile] {
         guard project.database == .postgres else { return [] }
         let before = try generatedDescription()
-        let resources = before?.database == .postgres ? before?.resources ?? [] : []
-        return MigrationPlanner(existing: migrationNames()).files(from: resources, to: project.resources)
+        let resources = before?.database == .postgres ? before?.keptResources ?? [] : []
+        return MigrationPlanner(existing: migrationNames()).files(from: resources, to: project.keptResources)
     }
 
     /// The migrations that there are, in their order.
