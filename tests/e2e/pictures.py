@@ -21,7 +21,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 
 import server as servers
-from client import Api, take_work
+from client import Api, start_run, take_work
 from conftest import eventually
 from test_browser import CHROMIUM, DRIVER, FLAGS
 from test_control_browser import Window, item, rewrite
@@ -33,8 +33,8 @@ SCENES = {}
 
 PAGE = """<!doctype html><meta charset="utf-8"><style>
 body {{ margin: 0; padding: 0; width: max-content; display: flex; gap: 18px; background: #fff; font: 14px/1.35 system-ui, sans-serif; color: #1d1f23; }}
-figure {{ margin: 0; width: {width}px; display: flex; flex-direction: column; justify-content: flex-end; gap: 6px; }}
-figcaption {{ flex: 1; }} b {{ color: #0b7566; }} img {{ width: {width}px; display: block; border: 1px solid #cfccc5; border-radius: 10px; box-sizing: border-box; }}
+figure {{ margin: 0; display: flex; flex-direction: column; justify-content: flex-end; gap: 6px; }}
+figcaption {{ flex: 1; }} b {{ color: #0b7566; }} img {{ width: 100%; display: block; border: 1px solid #cfccc5; border-radius: 10px; box-sizing: border-box; }}
 </style><body>{figures}</body>"""
 
 
@@ -55,12 +55,12 @@ class Stage:
         self.api, self.agents = Api(port, "ada; role=user; device=phone"), Api(port, "planner; role=agent")
         self.api.create(session, title=title)
 
-    def window(self, who="ada; device=phone"):
+    def window(self, who="ada; device=phone", width=WIDTH, scheme="light"):
         window = Window(self.driver, self.port, self.session, not self.windows, who)
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
-            "width": WIDTH, "height": self.height, "deviceScaleFactor": SCALE, "mobile": False})
+            "width": width, "height": self.height, "deviceScaleFactor": SCALE, "mobile": False})
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [
-            {"name": "prefers-color-scheme", "value": "light"}, {"name": "prefers-reduced-motion", "value": "reduce"}]})
+            {"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": "reduce"}]})
         self.driver.refresh()
         eventually(lambda: window.state() and window.find("status", '[data-state="open"]'), 20, what="the page's client")
         self.windows.append(window)
@@ -101,16 +101,15 @@ class Stage:
         window.js("document.activeElement.matches('textarea, input') && document.activeElement.blur()")
         self.driver.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": "mouseMoved", "x": 1, "y": self.height // 2})
         time.sleep(0.4)
-        self.frames.append((caption, window.here().get_screenshot_as_base64()))
+        self.frames.append((caption, window.js("return innerWidth"), window.here().get_screenshot_as_base64()))
 
     def compose(self):
         """The moments side by side, as one PNG."""
-        numbers = len(self.frames) > 1
         figures = "".join(
-            f'<figure><figcaption>{f"<b>{number}</b> " if numbers else ""}{html.escape(caption)}</figcaption>'
-            f'<img src="data:image/png;base64,{data}" alt=""></figure>' for number, (caption, data) in enumerate(self.frames, 1))
+            f'<figure style="width: {width}px">{f"<figcaption><b>{number}</b> {html.escape(caption)}</figcaption>" if caption else ""}'
+            f'<img src="data:image/png;base64,{data}" alt=""></figure>' for number, (caption, width, data) in enumerate(self.frames, 1))
         self.driver.switch_to.window(self.windows[0].window)
-        page = PAGE.format(width=WIDTH, figures=figures)
+        page = PAGE.format(figures=figures)
         self.driver.get("data:text/html;base64," + base64.b64encode(page.encode()).decode())
         box = self.driver.execute_script("const {width, height} = document.body.getBoundingClientRect(); return {width, height}")
         shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {
@@ -189,7 +188,51 @@ def unfiltered(kind, line, above, step):
 
 FIRST = "Plan a weekend in Zürich."
 PLAN = "**Saturday:** the old town in the morning, then a boat on the lake. "
+TABLE = "| harbour | high water | range |\n|---|---|---|\n| Saint-Malo | 05:12, 17:38 | 11.4 m |\n| Brest | 03:20, 15:46 | 6.1 m |\n\nSpring tides are highest, since "
 SUNDAY = "**Sunday:** up the Uetliberg, and down on foot."
+
+
+# The page as a whole
+
+
+@scene(height=800, title="Show me a table about tides")
+def chat(stage):
+    laptop, phone = stage.window("ada; device=laptop", 1180), stage.window("ada; device=phone", 360, "dark")
+    stage.ask("Show me a table about tides", "a")
+    run = stage.answer("Tides follow the moon, and a little the sun.")
+    call, result = f"call-{run.id}", f"result-{run.id}"
+    for part, kind, text, more in ((call, "tool-call", '{"harbour":"Saint-Malo"}', {"name": "tide_table"}), (result, "tool-result", '{"high":["05:12","17:38"]}', {})):
+        run.lengths[part] = 0
+        run.write({"type": "part.started", "part": {"id": part, "message": f"m{run.part}", "kind": kind, "call": call, **more}},
+                  run.append(part, text), {"type": "part.ended", "part": {"id": part, "status": "complete"}}).ok(200)
+    part = f"rest-{run.id}"
+    run.lengths[part] = 0
+    run.write({"type": "part.started", "part": {"id": part, "message": f"m{run.part}", "kind": "text"}}, run.append(part, TABLE)).ok(200)
+    stage.shoot(laptop, "")
+    stage.shoot(phone, "")
+
+
+@scene(height=940, title="Trees in the city")
+def control(stage):
+    ada, bob, olga = stage.window("ada; device=laptop", 1180), stage.window("bob; device=desk"), stage.window("olga; role=operator; device=desk")
+    stage.ask("Should cities plant more trees?", "a", agent="orchestrator")
+    orchestrator = start_run(stage.agents, stage.session, "orchestrator", inputs=["a"], lease=600_000, waitsForChildren=True)
+    known = start_run(stage.agents, stage.session, "facts", parent=orchestrator.id, label="What is known", lease=600_000)
+    against = start_run(stage.agents, stage.session, "doubts", parent=orchestrator.id, label="What speaks against it", lease=600_000)
+    orchestrator.end().ok(200)
+    stage.begin(known, "Trees cool streets by two to four degrees, and hold back rain. ")
+    known.write({"type": "run.updated", "run": {"progress": {"fraction": 0.4, "text": "page 3 of 8"}}}).ok(200)
+    ada.press("run-pause", ada.row("What speaks against it"))
+    stage.command(against, "pause")
+    for text, id, who in (("And translate it into Spanish.", "b", bob), ("Then write a letter to the mayor.", "c", ada)):
+        who.js(f"throughline.session.send({text!r}, {{ agent: 'orchestrator', id: {id!r} }})")
+        eventually(lambda id=id: id in stage.api.snapshot(stage.session)["queue"], what=text)
+    known.write({"type": "request.opened", "request": {
+        "id": "q", "kind": "approval", "prompt": "May I buy the cost report for 40 euros?", "arguments": {"item": "Street trees 2026", "price": 40},
+        "deadline": 600_000}}).ok(200)
+    bob.js("throughline.session.typing()")
+    olga.here()
+    stage.shoot(ada, "", lambda: ada.find("request", '[data-state="open"]') and ada.find("input", '[data-state="queued"]'))
 
 
 # What a new message does while an agent is at work
