@@ -155,6 +155,75 @@ def test_edits_survive_new_fields_changed_fields_and_removed_fields(folder):
         assert model.count("{ type:") == len(fields)
 
 
+@pytest.mark.parametrize("target", ["express", "hummingbird"])
+def test_edits_in_every_file_survive_added_renamed_and_removed_fields(tmp_path, target):
+    fields = ["role:enum(a,b)", "level:int?", "name:string", "age:int?", "rank:int?"]
+    folder = projects.make_project(tmp_path, target, "postgres", [("user", *fields)], options=["--auth", "jwt", "--sessions"])
+    generated = sorted(path for path in tree(folder / ".throughline/base") if path != "throughline.json")
+    assert len(generated) > 40
+    marks = {path: edit(folder / path) for path in generated}
+    steps = [
+        ["role:enum(a,b)", "level:int?", "name:string", "age:int?", "rank:int?", "email:string?"],
+        ["role:enum(a,b)", "level:int?", "fullName:string", "age:int?", "rank:int?", "email:string?", "--rename", "name:fullName"],
+        ["role:enum(a,b)", "level:int?", "fullName:string", "email:string?"],
+    ]
+    for step in steps:
+        result = generate(folder, "user", *step)
+        assert "conflict" not in result.stdout
+        for path, mark in marks.items():
+            text = (folder / path).read_text()
+            assert all(line in text for line in mark), (path, mark, text)
+        assert "agree" in throughline("check", cwd=folder).stdout
+    ups = sorted(path.name for path in (folder / "migrations").glob("*.up.sql"))
+    assert ups[-3:] == ["0004_change_users.up.sql", "0005_change_users.up.sql", "0006_change_users.up.sql"]
+    assert 'RENAME COLUMN "name" TO "full_name"' in (folder / "migrations/0005_change_users.up.sql").read_text()
+    if target == "express":
+        result = projects.API(folder, target).run("--test", "test/users.test.js", "test/sessions.test.js")
+        assert "# fail 0" in result.stdout
+
+
+def edit(file):
+    """Writes something into a generated file, here and there; what has to be found in it from now on."""
+    text = file.read_text()
+    if file.suffix == ".json":
+        old, new = {
+            "package.json": ('"version": "0.1.0"', '"version": "7.0.0"'), "openapi.json": ('"version": "0.1.0"', '"version": "7.0.0"'),
+            "postman_collection.json": ('"name": "shop"', '"name": "my shop"'),
+        }.get(file.name, ('"role": "b"' if "role" in text else '"title": "Title 2"', '"mine": true'))
+        assert old in text, file
+        file.write_text(text.replace(old, new, 1))
+        return [new]
+    begin, end = {".md": ("<!--", " -->"), ".html": ("<!--", " -->")}.get(
+        file.suffix, ("//", "") if file.suffix in (".js", ".swift", ".modulemap", ".h") else ("#", ""))
+    marks = [f"{begin} Mine: {place}.{end}" for place in ("near the top", "in between", "at the end")]
+    lines = text.splitlines()
+    # Behind the first line, which may have to be the first; behind the first empty line; and at the end.
+    between = lines.index("") + 1 if "" in lines else len(lines)
+    lines = [lines[0], marks[0], *lines[1:between], marks[1], *lines[between:], marks[2]]
+    file.write_text("\n".join(lines) + "\n")
+    return marks
+
+
+def test_a_rename_has_to_make_sense(folder):
+    generate(folder, "user", "name:string", "age:int?")
+    controller = folder / "src/controllers/users.js"
+    controller.write_text(controller.read_text() + "// It sorts by name.\n")
+    before = tree(folder)
+    for arguments, message in (
+        (["fullName:string", "--rename", "name"], "no new name"), (["fullName:string", "--rename", "nam:fullName"], "no field ‘nam’"),
+        (["fullName:string", "--rename", "name:fulName"], "not among the fields"),
+        (["name:string", "fullName:string", "--rename", "name:fullName"], "is among the fields still"),
+        (["age:int?", "--rename", "name:age"], "is a field ‘age’ already"),
+    ):
+        result = generate(folder, "user", *arguments, check=False)
+        assert result.returncode == 2 and message in result.stderr, result.stderr
+    result = generate(folder, "task", "title:string", "--rename", "a:title", check=False)
+    assert result.returncode == 2 and "task is new" in result.stderr
+    assert tree(folder) == before
+    assert "‘name’ is said still in: src/controllers/users.js" in generate(
+        folder, "user", "fullName:string", "age:int?", "--rename", "name:fullName").stdout
+
+
 def test_a_conflict_is_marked_and_loses_nothing(folder):
     generate(folder, "user", "name:string")
     model = folder / "src/models/user.js"

@@ -1,4 +1,6 @@
 """What a change of fields does to the database, and to the items that are there."""
+import httpx
+
 import projects
 from projects import throughline
 
@@ -29,6 +31,41 @@ def test_items_survive_changes_of_their_fields_up_and_down(workshop, postgres):
     # A migration that was taken back runs again.
     api.migrate()
     assert "pending" not in api.migrate("status").stdout
+
+
+def test_a_field_with_a_new_name_keeps_what_it_holds_up_and_down(workshop, postgres):
+    fields = ["name:string:unique", "rank:int?:index", "role:enum(a,b)=a", "boss:users?:setnull", "order:text?"]
+    project = projects.make_project(workshop / "renames", "express", "postgres", [("user", *fields)])
+    api = projects.API(project, "express", DATABASE_URL=postgres.create_database("changes"))
+    api.migrate()
+    postgres.sql("changes", "INSERT INTO users (id, version, created_at, updated_at, name, rank, role, boss_id, \"order\") VALUES "
+                 "('00000000-0000-4000-8000-000000000001', 1, now(), now(), 'Ada', 1, 'a', NULL, 'x'), "
+                 "('00000000-0000-4000-8000-000000000002', 1, now(), now(), 'Grace', NULL, 'b', '00000000-0000-4000-8000-000000000001', NULL)")
+    before = schema(postgres)
+    # Names change, and with them a type, a rule and what is required.
+    renamed = ["fullName:string:unique", "grade:double=0:index", "kind:enum(a,b,c)=a", "manager:users?:setnull", "größe:text?"]
+    throughline("generate", "resource", "user", *renamed, "--rename", "name:fullName", "--rename", "rank:grade", "--rename", "role:kind",
+                "--rename", "boss:manager", "--rename", "order:größe", cwd=project)
+    api.migrate()
+    assert postgres.sql("changes", 'SELECT full_name, grade, kind, manager_id IS NULL, "größe" FROM users ORDER BY full_name') == (
+        "Ada|1|a|t|x\nGrace|0|b|f|\n")
+    after = schema(postgres)
+    for name in ("users_full_name_key", "users_grade_index", "users_kind_check", "users_manager_id_fkey"):
+        assert name in after
+    for name in ("users_name_key", "users_rank_index", "users_role_check", "users_boss_id_fkey"):
+        assert name in before and name not in after
+    api.start()
+    try:
+        with httpx.Client(base_url=api.url) as client:
+            user = client.get("/users?fullName=Grace").json()[0]
+            assert client.post("/users", json={"fullName": "Grace"}).json()["errors"][0]["pointer"] == "/fullName"
+            assert client.patch(f"/users/{user['id']}", json={"kind": "c", "größe": "y"}).json()["kind"] == "c"
+            client.patch(f"/users/{user['id']}", json={"kind": "b"})
+    finally:
+        assert api.stop() == 0
+    api.migrate("down")
+    assert schema(postgres) == before
+    assert postgres.sql("changes", 'SELECT name, role, boss_id IS NULL, "order" FROM users ORDER BY name') == "Ada|a|t|x\nGrace|b|f|y\n"
 
 
 def test_a_migration_that_was_edited_after_it_ran_is_refused(workshop, postgres):

@@ -27,7 +27,8 @@ enum Samples {
 
     /// What has to be sent to make an item, and nothing more.
     static func smallestBody(of resource: Resource, in project: Project) -> JSONValue {
-        JSONValue(resource.fields.filter(\.isRequired).map { ($0.name, value(of: $0, of: resource, in: project, number: 1)) })
+        JSONValue(
+            resource.fields.filter(\.isRequired).map { ($0.name, value(of: $0, of: resource, in: project, number: 1)) })
     }
 
     /// What the first request of a README creates: nothing has to be there before it.

@@ -8,7 +8,9 @@ public struct MigrationPlanner: Sendable {
     }
 
     /// The files of the migrations that lead from the resources of `old` to those of `new`: none if nothing in them differs.
-    public func files(from old: [Resource], to new: [Resource]) -> [GeneratedFile] {
+    public func files(
+        from old: [Resource], to new: [Resource], renames: [FieldRename] = []
+    ) -> [GeneratedFile] {
         var steps: [(name: String, migration: SQLMigration)] = []
         if existing.isEmpty { steps.append(("setup", .setup)) }
         for resource in new {
@@ -16,7 +18,8 @@ public struct MigrationPlanner: Sendable {
                 steps.append(("create_\(resource.table)", .create(resource)))
                 continue
             }
-            let migration = SQLMigration.change(from: before, to: resource)
+            let migration = SQLMigration.change(
+                from: before, to: resource, renames: renames.filter { $0.resource == resource.singular })
             if !migration.up.isEmpty { steps.append(("change_\(resource.table)", migration)) }
         }
         for resource in old.reversed() where !new.contains(where: { $0.singular == resource.singular }) {

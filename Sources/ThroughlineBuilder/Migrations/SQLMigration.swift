@@ -52,8 +52,15 @@ struct SQLMigration {
     }
 
     /// New columns come, columns of fields that are gone go, and columns whose field is another now change.
-    static func change(from old: Resource, to new: Resource) -> SQLMigration {
+    static func change(from old: Resource, to new: Resource, renames: [FieldRename] = []) -> SQLMigration {
         var migration = SQLMigration()
+        var old = old
+        for rename in renames {
+            let step = self.rename(rename, in: old)
+            migration.up += step.up
+            migration.down = step.down + migration.down
+            old.fields = old.fields.map { $0.column == rename.old.column ? rename.new : $0 }
+        }
         for field in new.fields {
             if let before = old.fields.first(where: { $0.column == field.column }) {
                 let step = alter(from: before, to: field, in: new)
@@ -71,6 +78,26 @@ struct SQLMigration {
             migration.down = step.down + migration.down
         }
         return migration
+    }
+
+    /// A column gets another name, and so do its rules and its index, which are called after it.
+    private static func rename(_ rename: FieldRename, in resource: Resource) -> SQLMigration {
+        let (old, new) = (rename.old, rename.new)
+        func steps(_ old: Field, _ new: Field) -> [String] {
+            let table = "ALTER TABLE \(quoted(resource.table))"
+            func name(_ field: Field, _ suffix: String) -> String {
+                quoted("\(resource.table)_\(field.column)_\(suffix)")
+            }
+            var rules: [String] = []
+            if old.isUnique { rules.append("key") }
+            if old.checkConstraint != nil { rules.append("check") }
+            if old.reference != nil { rules.append("fkey") }
+            let index =
+                old.needsIndex ? ["ALTER INDEX \(name(old, "index")) RENAME TO \(name(new, "index"))"] : []
+            return ["\(table) RENAME COLUMN \(quoted(old.column)) TO \(quoted(new.column))"]
+                + rules.map { "\(table) RENAME CONSTRAINT \(name(old, $0)) TO \(name(new, $0))" } + index
+        }
+        return SQLMigration(up: steps(old, new), down: steps(new, old))
     }
 
     /// A field that is required fills the items that are there with its default, or with an empty value of its type.

@@ -24,11 +24,13 @@ struct GenerateResource: ParsableCommand {
             in quotes.
 
             For a resource that is there already, name all the fields that it should have: the migration follows, and your edits stay.
+            A field with a new name is a new field, and what the old one held is gone, unless --rename says which was which.
 
             EXAMPLES:
               throughline generate resource user 'name:string' 'email:string:unique' 'age:int?'
               throughline generate resource project 'title:string' 'owner:users:cascade' 'status:enum(open,done)=open'
               throughline generate resource person 'name:string' --plural people
+              throughline generate resource user 'fullName:string' 'email:string:unique' --rename name:fullName
             """)
 
     @Argument(help: "What one of them is called: user, blogPost.")
@@ -40,19 +42,37 @@ struct GenerateResource: ParsableCommand {
     @Option(help: "What many of them are called, where it is not said by the rules of English.")
     var plural: String?
 
+    @Option(
+        help:
+            "old:new, for a field that is called otherwise from now on, and keeps what it holds. May be there more than once."
+    )
+    var rename: [String] = []
+
     @OptionGroup var changes: ChangeOptions
 
     func run() throws {
         let folder = try ProjectFolder.current()
         let resource = try Resource(name, plural: plural, fields: fields.map { try FieldGrammar.parse($0) })
         let project = try folder.description().adding(resource)
-        let command = "throughline generate resource \(name) \(fields.map { "'\($0)'" }.joined(separator: " "))"
-        try changes.apply(folder.plan(to: project), to: folder, command: command)
+        let before = try folder.generatedDescription()?.resources.first { $0.singular == resource.singular }
+        let renames = try rename.map { try FieldRename($0, from: before, to: resource) }
+        var command = "throughline generate resource \(name) \(fields.map { "'\($0)'" }.joined(separator: " "))"
+        for text in rename { command += " --rename \(text)" }
+        try changes.apply(folder.plan(to: project, renames: renames), to: folder, command: command)
         guard !changes.dryRun else { return }
+        for rename in renames { sayWhereItIsCalled(rename.old.name, in: folder) }
         Terminal.print("")
         PlanReport.endpoints([resource])
         let next = project.database == .postgres ? "throughline migrate up, then throughline dev" : "throughline dev"
         Terminal.print("\nNext: \(next). Back: throughline undo.")
+    }
+}
+
+extension GenerateResource {
+    /// An edit that speaks of a field by its old name is its owner's to change.
+    private func sayWhereItIsCalled(_ name: String, in folder: ProjectFolder) {
+        let paths = folder.editedPaths(saying: name)
+        if !paths.isEmpty { Terminal.print("\n‘\(name)’ is said still in: \(paths.joined(separator: ", "))") }
     }
 }
 

@@ -42,18 +42,19 @@ struct ProjectFolder {
     }
 
     /// What has to be done so that the project becomes this one.
-    func plan(to project: Project) throws -> Plan {
+    func plan(to project: Project, renames: [FieldRename] = []) throws -> Plan {
         var plan = Plan(
             generated: try renderer.files(of: project), known: knownPaths(), base: base, disk: { read($0) })
-        plan.add(try migrations(to: project))
+        plan.add(try migrations(to: project, renames))
         return plan
     }
 
-    private func migrations(to project: Project) throws -> [GeneratedFile] {
+    private func migrations(to project: Project, _ renames: [FieldRename]) throws -> [GeneratedFile] {
         guard project.database == .postgres else { return [] }
         let before = try generatedDescription()
         let resources = before?.database == .postgres ? before?.keptResources ?? [] : []
-        return MigrationPlanner(existing: migrationNames()).files(from: resources, to: project.keptResources)
+        return MigrationPlanner(existing: migrationNames()).files(
+            from: resources, to: project.keptResources, renames: renames)
     }
 
     /// The migrations that there are, in their order.
@@ -69,6 +70,15 @@ struct ProjectFolder {
 
     /// The paths of all files that were generated.
     func knownPaths() -> [String] { files(below: ".throughline/base") }
+
+    /// The generated files whose owner wrote into them, where that says this name.
+    func editedPaths(saying name: String) -> [String] {
+        knownPaths().filter { path in
+            guard path != ProjectFile.name, let text = read(path), text != base(path) else { return false }
+            let words = text.split { !($0.isLetter || $0.isNumber || $0 == "_") }
+            return words.contains { $0 == name }
+        }
+    }
 
     /// The paths of the files in a folder, from that folder, sorted.
     func files(below folder: String) -> [String] {
