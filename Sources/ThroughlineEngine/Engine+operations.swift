@@ -134,9 +134,9 @@ extension Engine {
         case .answer(let answer):
             return try self.answer(answer, by: by, &state)
         case .takeBaton(let id):
-            return try takeBaton(id, by: by, &state)
+            return takeBaton(id, by: by, &state)
         case .returnBaton(let id, let note):
-            return try returnBaton(id, note: note, by: by, &state)
+            return returnBaton(id, note: note, by: by, &state)
         case .say(let say):
             return try self.say(say, by: by, &state)
         case .create, .addInput, .regenerate, .command, .adopt:

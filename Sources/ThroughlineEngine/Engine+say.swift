@@ -18,31 +18,27 @@ extension Engine {
             })
     }
 
-    func takeBaton(_ id: CommandID?, by: Participant, _ state: inout LiveSession.State) throws(Refusal) -> Answer {
+    func takeBaton(_ id: CommandID?, by: Participant, _ state: inout LiveSession.State) -> Answer {
         let id = id ?? CommandID(unchecked: randomID("c-"))
-        _ = try state.machine.takeBaton(id, by: by, at: environment.now())
-        return batonAnswer(id, "takeover", state)
+        _ = state.machine.takeBaton(id, by: by, at: environment.now())
+        return batonAnswer(id, state)
     }
 
     func returnBaton(
         _ id: CommandID?, note: [InputPart], by: Participant, _ state: inout LiveSession.State
-    ) throws(Refusal) -> Answer {
+    ) -> Answer {
         let id = id ?? CommandID(unchecked: randomID("c-"))
-        _ = try state.machine.returnBaton(
+        _ = state.machine.returnBaton(
             id, note: note, as: newMessage(parts: note.count), by: by, at: environment.now())
-        return batonAnswer(id, "handback", state)
+        return batonAnswer(id, state)
     }
 
-    private func batonAnswer(_ id: CommandID, _ verb: StaticString, _ state: LiveSession.State) -> Answer {
+    private func batonAnswer(_ id: CommandID, _ state: LiveSession.State) -> Answer {
         Answer(
             .accepted, tail: state.machine.tail,
             body: JSONWriter.object {
                 $0.key("command")
-                $0.object {
-                    $0.field("id", id.value)
-                    $0.field("verb", verb.description)
-                    $0.field("state", Command.State.applied.rawValue)
-                }
+                state.machine.command(id)?.write(to: &$0)
                 $0.key("baton")
                 if let baton = state.machine.baton { baton.write(to: &$0) } else { $0.null() }
                 $0.field("seq", state.machine.tail.rawValue)

@@ -32,7 +32,6 @@ extension Engine {
             for waiter in directory.loaded(id, result) { waiter(result) }
             guard case .success(let live) = result else { return }
             wakeAll(of: live)
-            // Who watched before may not have come back.
             checkViewers(of: id)
         }
     }
@@ -72,6 +71,8 @@ extension Engine {
     private func adopt(_ live: LiveSession) {
         let now = environment.monotonic()
         live.state.withLock { state in
+            // Who watched before may not have come back, or may have come since.
+            lookForViewers(of: live.id, &state)
             for run in state.machine.activeRunIDs + state.machine.untoldRuns {
                 guard let lease = state.machine.lease(of: run) else { continue }
                 state.setLease(

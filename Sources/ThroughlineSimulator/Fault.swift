@@ -42,6 +42,7 @@ package enum Fault: String, CaseIterable, Sendable {
     case earlyCancel = "input cancelled before it came"
     case runHandedOn = "run taken on that another agent lost"
     case runAdopted = "run taken over by another process of its agent"
+    case runOrphaned = "run stopped that nobody watched"
     case readerDropped = "reader dropped"
     case readerResumed = "reader came back"
     case slowReader = "reader lagged behind what is in memory"

@@ -15,7 +15,8 @@ extension World {
     func askOnceMore(_ server: SimulatedServer) -> [LastRequests] {
         settle(server)
         var asked: [LastRequests] = []
-        for session in oracle.sessions.suffix(3) where !session.isErased && !session.isCloseAsked {
+        let patient = oracle.sessions.filter { $0.state.session["policies"]?["orphan"] == nil }
+        for session in patient.suffix(3) where !session.isErased && !session.isCloseAsked {
             let run = RunID("last-run-\(session.id)")!
             let start = Operation.StartRun(id: run, agent: AgentName("last")!, leaseMilliseconds: 60_000)
             guard let answer = ask(.startRun(start), of: session, server),
@@ -100,6 +101,7 @@ extension World {
                 }
             }
             counts.add(.batonTimedOut, state.batonTimeouts)
+            counts.add(.runOrphaned, state.commands.order.count { $0.hasPrefix("orphan-") })
             for command in state.commands.all {
                 guard let input = command["target"]?["input"]?.text, let added = state.inputs.byID[input],
                     added["state"]?.text == "withdrawn", added["seq"]?.number ?? 0 > command["seq"]?.number ?? 0

@@ -135,6 +135,10 @@ extension ServerClient {
         }
         let answer = try await value(.POST, Self.path(session, "/commands"), body: body)
         guard let command = answer["command"] else { throw Failure("The server's answer has no command.") }
+        guard command["state"]?.string != "rejected" else {
+            let holder = answer["baton"]?["by"]?["id"]?.string.map { ": \($0) has the baton" } ?? ""
+            throw Failure("That was not possible (\(command["reason"]?.string ?? ""))\(holder).")
+        }
         return command
     }
 }

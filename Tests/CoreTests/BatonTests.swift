@@ -20,21 +20,29 @@ import ThroughlineCore
 
     @Test func `while an operator holds it, agents' output is refused and inputs wait`() throws {
         var scene = try scene()
-        _ = try scene.machine.takeBaton(CommandID("t")!, by: olga, at: scene.at)
-        #expect(scene.take() == ["baton.taken", "part.ended p interrupted", "message.ended m interrupted"])
+        _ = scene.machine.takeBaton(CommandID("t")!, by: olga, at: scene.at)
+        #expect(
+            scene.take() == [
+                "command.requested t", "command.accepted t", "baton.taken", "part.ended p interrupted",
+                "message.ended m interrupted", "command.applied t",
+            ])
         #expect(code { try scene.write([Scene.message("n")], number: 2) } == .batonHeld)
         #expect(code { try scene.run("r2") } == .batonHeld)
         #expect(code { try scene.machine.renew(RunID("r")!, token: "token-r", at: scene.at) } == nil)
         _ = try scene.input("i2")
         #expect(scene.machine.summary.claimable.isEmpty)
-        _ = try scene.machine.returnBaton(
+        _ = scene.machine.returnBaton(
             CommandID("h")!, note: [InputPart(text: "done")], as: names("note"), by: olga, at: scene.at)
         #expect(
             scene.take() == [
-                "input.added i2", "message.started note", "part.started note.0", "part.appended note.0 0 done",
+                "input.added i2", "command.requested h", "command.accepted h", "message.started note",
+                "part.started note.0", "part.appended note.0 0 done",
                 "part.ended note.0 complete", "message.ended note complete", "baton.returned handed_back",
+                "command.applied h",
             ])
         #expect(scene.machine.message(MessageID("note")!)?.audience == .agents)
+        // What the note says is for agents, so the command does not say it.
+        #expect(scene.machine.command(CommandID("h")!)?.order == CommandOrder(verb: .handback, target: .all))
         // The number of the refused write was not used up; what was interrupted takes no more.
         #expect(try scene.write([Scene.message("n")], number: 2).number == 2)
         #expect(code { try scene.write([Scene.append("p", 16, "st")], number: 3) } == .partEnded)
@@ -45,7 +53,7 @@ import ThroughlineCore
     @Test func `the fast way of an append is fenced as well`() throws {
         var scene = try scene()
         let holder = try #require(scene.machine.holder(ofActive: RunID("r")!, token: "token-r"))
-        _ = try scene.machine.takeBaton(CommandID("t")!, by: olga, at: scene.at)
+        _ = scene.machine.takeBaton(CommandID("t")!, by: olga, at: scene.at)
         var frame = AppendFrame()
         var cursor = SessionMachine.PartCursor()
         let bytes = Array(
@@ -60,23 +68,31 @@ import ThroughlineCore
 
     @Test func `one operator has it, any may give it back, and a retry of either changes nothing`() throws {
         var scene = try scene()
-        _ = try scene.machine.takeBaton(CommandID("t")!, by: olga, at: scene.at)
-        #expect(code { try scene.machine.takeBaton(CommandID("u")!, by: otto, at: scene.at) } == .batonHeld)
-        let give: (inout Scene, String) throws -> Void = { scene, id in
-            _ = try scene.machine.returnBaton(
+        _ = scene.machine.takeBaton(CommandID("t")!, by: olga, at: scene.at)
+        _ = scene.take()
+        _ = scene.machine.takeBaton(CommandID("u")!, by: otto, at: scene.at)
+        #expect(scene.take() == ["command.requested u", "command.rejected u baton_held"])
+        let give: (inout Scene, String) -> Void = { scene, id in
+            _ = scene.machine.returnBaton(
                 CommandID(id)!, note: [], as: MessageNames(message: MessageID("x")!, parts: []), by: otto, at: scene.at)
         }
-        try give(&scene, "h")
+        give(&scene, "h")
         _ = scene.take()
-        try give(&scene, "h")
-        _ = try scene.machine.takeBaton(CommandID("t")!, by: olga, at: scene.at)
+        give(&scene, "h")
+        _ = scene.machine.takeBaton(CommandID("t")!, by: olga, at: scene.at)
         #expect(scene.take() == [] && scene.machine.baton == nil)
-        #expect(code { try give(&scene, "other") } == .batonNotHeld)
+        give(&scene, "other")
+        #expect(scene.take() == ["command.requested other", "command.rejected other baton_not_held"])
+        _ = scene.machine.takeBaton(CommandID("u")!, by: otto, at: scene.at)
+        #expect(scene.take() == [] && scene.machine.command(CommandID("u")!)?.state == .rejected)
+        scene.machine.update(title: nil, metadata: nil, closing: true, by: olga, at: scene.at)
+        _ = scene.machine.takeBaton(CommandID("v")!, by: olga, at: scene.at)
+        #expect(scene.machine.command(CommandID("v")!)?.reason == "session_closed")
     }
 
     @Test func `it goes back when its holder says nothing, and stays while they do`() throws {
         var scene = try scene()
-        _ = try scene.machine.takeBaton(CommandID("t")!, by: olga, at: scene.at)
+        _ = scene.machine.takeBaton(CommandID("t")!, by: olga, at: scene.at)
         scene.now += 800_000
         _ = try scene.machine.say(
             [InputPart(text: "hm")], as: names("s"), audience: .everyone, parent: nil, answers: [], by: olga,
@@ -114,7 +130,7 @@ import ThroughlineCore
 
     @Test func `replaying and a checkpoint give the same`() throws {
         var scene = try scene()
-        _ = try scene.machine.takeBaton(CommandID("t")!, by: olga, at: scene.at)
+        _ = scene.machine.takeBaton(CommandID("t")!, by: olga, at: scene.at)
         _ = try scene.machine.say(
             [InputPart(text: "psst")], as: names("s"), audience: .operators, parent: nil, answers: [], by: olga,
             at: scene.at)
@@ -126,7 +142,7 @@ import ThroughlineCore
             #expect(try machine.snapshot() == scene.machine.snapshot())
             #expect(machine.nextWakeUp == scene.machine.nextWakeUp)
         }
-        _ = try kept.takeBaton(CommandID("t")!, by: olga, at: scene.at)
+        _ = kept.takeBaton(CommandID("t")!, by: olga, at: scene.at)
         #expect(kept.drain() == nil)
     }
 }

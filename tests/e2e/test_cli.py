@@ -241,6 +241,7 @@ def test_answer_and_take_over(cli, api):
     olga = ("--as", "olga; role=operator")
     cli("takeover", "s", status=1)
     cli("takeover", "s", *olga)
+    cli("takeover", "s", "--as", "otto; role=operator", status=1)
     assert run.write(*run.start_message("n", "o")).code == "baton_held"
     cli("say", "s", "I am here.", *olga)
     cli("say", "s", "Psst", "--to", "operators", *olga)

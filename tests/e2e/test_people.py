@@ -318,7 +318,7 @@ def test_an_operator_takes_over_in_mid_sentence_and_hands_back(server, api, peop
     run.write(*run.start_message("m", "p"), run.append("p", "Your order is lo")).ok(200)
     assert command(people["ada"], "takeover").code == "not_allowed"
     taken = command(olga, "takeover", "t1").ok(202).json["command"]
-    assert taken["state"] == "applied"
+    assert (taken["state"], taken["verb"], taken["by"]["id"]) == ("applied", "takeover", "olga")
     before = api.snapshot("s")["seq"]
     command(olga, "takeover", "t1").ok(202)
     assert api.snapshot("s")["seq"] == before
@@ -348,6 +348,7 @@ def test_an_operator_takes_over_in_mid_sentence_and_hands_back(server, api, peop
     state = api.snapshot("s")
     assert state["baton"] is None
     assert {item["id"]: item["state"] for item in state["inputs"]} == {"i1": "answered", "i2": "answered", "i3": "claimed"}
+    assert "Refund is done." not in json.dumps(people["ada"].events("s"))
     seen = [part["text"] for message in people["ada"].snapshot("s")["messages"] for part in message["parts"]]
     assert seen == ["Your order is lo", "I am a person, and I look into it.", "You are welcome.", "Here is a voucher."]
     for_agents = [part["text"] for message in Api(server.port, "bot; role=agent").snapshot("s")["messages"] for part in message["parts"]]
@@ -363,10 +364,14 @@ def start_refused(api):
 def test_one_operator_has_the_baton_and_any_may_give_it_back(server, people):
     olga, otto = people["olga"], Api(server.port, "otto; role=operator")
     command(olga, "takeover").ok(202)
-    refused = command(otto, "takeover")
-    assert (refused.status, refused.code, refused.json["baton"]["by"]["id"]) == (409, "baton_held", "olga")
+    refused = command(otto, "takeover", "late").ok(202).json
+    assert (refused["command"]["state"], refused["command"]["reason"], refused["baton"]["by"]["id"]) == ("rejected", "baton_held", "olga")
     assert command(otto, "handback").ok(202).json["baton"] is None
-    assert command(otto, "handback").code == "baton_not_held"
+    assert command(otto, "handback").ok(202).json["command"]["reason"] == "baton_not_held"
+    assert command(otto, "takeover", "late").ok(202).json["command"]["state"] == "rejected"
+    assert command(otto, "takeover", target={"run": "r"}).code == "field_invalid"
+    states = {item["verb"]: item["state"] for item in otto.snapshot("s")["commands"] if item["id"] != "late"}
+    assert states == {"takeover": "applied", "handback": "rejected"}
     command(otto, "takeover").ok(202)
     server.restart()
     otto = Api(server.port, "otto; role=operator")

@@ -74,7 +74,6 @@ public struct Refusal: Error, Hashable, Sendable {
         case cursorAhead = "cursor_ahead"
         case budgetExceeded = "budget_exceeded"
         case batonHeld = "baton_held"
-        case batonNotHeld = "baton_not_held"
         case requestResolved = "request_resolved"
         case requestExpired = "request_expired"
         case requestWithdrawn = "request_withdrawn"
@@ -110,7 +109,7 @@ public struct Refusal: Error, Hashable, Sendable {
             case .sessionExists, .sessionClosed, .inputClaimed, .inputNotQueued, .inputQueued, .branchInvalid,
                 .runExists, .runFenced, .runCancelled, .runEnded, .runActive, .runPaused, .commandEnded, .writeGap,
                 .offsetGap, .offsetConflict, .idTaken, .messageEnded, .partEnded, .stepTaken, .stepEnded, .cursorAhead,
-                .requestResolved, .requestExpired, .requestWithdrawn, .requestChanged, .batonHeld, .batonNotHeld,
+                .requestResolved, .requestExpired, .requestWithdrawn, .requestChanged, .batonHeld,
                 .budgetExceeded:
                 409
             case .sessionErased: 410

@@ -288,6 +288,13 @@ public struct Command: Hashable, Sendable {
         /// The present output ends here; the run goes on.
         case interrupt
         case pause, resume
+        /// An operator answers from now on, and the agents wait.
+        case takeover
+        /// The agents answer again.
+        case handback
+
+        /// Whether it is about who answers, and not about a run.
+        public var isOfBaton: Bool { self == .takeover || self == .handback }
     }
 
     public enum State: String, Sendable {

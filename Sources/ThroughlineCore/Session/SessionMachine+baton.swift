@@ -1,35 +1,46 @@
 extension SessionMachine {
-    /// What a command to take or to give back the baton came to. A retry of one changes nothing.
-    public enum BatonChange: Sendable {
-        case done, known
-    }
-
-    /// Gives the baton to an operator: from now on agents' output is refused, and what they have begun ends where it is.
+    /// Has an operator answer: from now on agents' output is refused, and what they have begun ends where it is. False if the
+    /// command is known: nothing happens again.
     ///
     /// Its holder may take it again, which sets its time anew.
-    public mutating func takeBaton(_ id: CommandID, by: Participant, at: Timestamp) throws(Refusal) -> BatonChange {
-        if batonCommands.contains(id) { return .known }
-        try requireOpen()
-        if let baton, baton.by.id != by.id { throw held(baton) }
+    public mutating func takeBaton(_ id: CommandID, by: Participant, at: Timestamp) -> Bool {
+        guard request(.takeover, as: id, by: by, at: at) else { return false }
+        guard info.state == .open else { return reject(id, "session_closed", at: at) }
+        if let baton, baton.by.id != by.id { return reject(id, "baton_held", at: at) }
+        emit(.commandAccepted(.init(id: id)), by: .server, at: at)
         emit(.baton(.taken(limitMilliseconds: limits.batonMilliseconds, command: id)), by: by, at: at)
         for run in activeRuns {
             for message in runs[run]?.openMessages ?? [] { finish(message, as: .interrupted, by: by, at: at) }
         }
-        return .done
+        emit(.commandApplied(.init(id: id)), by: .server, at: at)
+        return true
     }
 
-    /// Gives it back. A note becomes a message to the agents.
+    /// Gives it back. A note becomes a message to the agents, and is nowhere else: not all may see it. False if the command is known.
     ///
     /// Any operator may: also a colleague of one who forgot to.
     public mutating func returnBaton(
         _ id: CommandID, note: [InputPart], as names: MessageNames, by: Participant, at: Timestamp
-    ) throws(Refusal) -> BatonChange {
-        if batonCommands.contains(id) { return .known }
-        guard baton != nil else { throw Refusal(.batonNotHeld, "No operator has the baton: the agents answer.") }
+    ) -> Bool {
+        guard request(.handback, as: id, by: by, at: at) else { return false }
+        guard baton != nil else { return reject(id, "baton_not_held", at: at) }
+        emit(.commandAccepted(.init(id: id)), by: .server, at: at)
         if !note.isEmpty { say(note, as: names, audience: .agents, parent: nil, by: by, at: at) }
         let message = note.isEmpty ? nil : names.message
         emit(.baton(.returned(reason: .handedBack, message: message, command: id)), by: by, at: at)
-        return .done
+        emit(.commandApplied(.init(id: id)), by: .server, at: at)
+        return true
+    }
+
+    private mutating func request(_ verb: Command.Verb, as id: CommandID, by: Participant, at: Timestamp) -> Bool {
+        guard commands[id] == nil else { return false }
+        emit(.commandRequested(id: id, order: CommandOrder(verb: verb, target: .all), input: nil), by: by, at: at)
+        return true
+    }
+
+    private mutating func reject(_ id: CommandID, _ reason: String, at: Timestamp) -> Bool {
+        emit(.commandRejected(.init(id: id, reason: reason)), by: .server, at: at)
+        return true
     }
 
     /// Its holder said nothing for too long.
@@ -50,20 +61,13 @@ extension SessionMachine {
     }
 
     mutating func apply(_ change: BatonEvent, _ event: Event) {
-        let command: CommandID?
         switch change {
-        case .taken(let limit, let id):
-            command = id
+        case .taken(let limit, _):
             baton = Baton(by: event.by ?? .server, sequence: event.sequence, at: event.at, limitMilliseconds: limit)
             setBatonTimer(event.at)
-        case .returned(_, _, let id):
-            command = id
+        case .returned:
             baton = nil
             timers.clear(.baton)
-        }
-        if let command {
-            batonCommands.append(command)
-            if batonCommands.count > limits.rememberedWork { batonCommands.removeFirst() }
         }
         markSummaryStale()
     }

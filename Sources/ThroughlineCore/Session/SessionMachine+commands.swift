@@ -7,6 +7,7 @@ extension SessionMachine {
         switch order.verb {
         case .cancel: try cancel(id, order, by: by, at: at)
         case .steer, .interrupt, .pause, .resume: try control(id, order, by: by, at: at)
+        case .takeover, .handback: preconditionFailure("\(order.verb) has a way of its own")
         }
         return true
     }
@@ -114,7 +115,7 @@ extension SessionMachine {
                 expire(pause, reason: "resumed", at: at)
             }
             emit(.commandApplied(.init(id: id)), by: .server, at: at)
-        case .steer, .pause, .resume, .cancel: break
+        case .steer, .pause, .resume, .cancel, .takeover, .handback: break
         }
     }
 
@@ -162,7 +163,7 @@ extension SessionMachine {
                 .runWaiting(.init(id: run.id, reason: Run.Wait.paused, command: command.id, end: nil)), by: agent,
                 at: at)
         case .resume: emit(.runResumed(id: run.id, command: command.id), by: agent, at: at)
-        case .cancel, .steer, .interrupt: break
+        case .cancel, .steer, .interrupt, .takeover, .handback: break
         }
     }
 

@@ -38,8 +38,6 @@ public struct SessionMachine: Sendable {
     var timers = SessionTimers()
     /// The operator who answers now, if one does.
     public internal(set) var baton: Baton?
-    /// The last commands about it, so that a retry is known.
-    var batonCommands: [CommandID] = []
     /// What the session was told last of who watches.
     var viewing: Viewing
     /// How far everybody has read, who marked last at the end.

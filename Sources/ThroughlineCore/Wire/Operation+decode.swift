@@ -89,11 +89,11 @@ public struct OperationDecoder: Sendable {
 
     public func command(_ body: JSONValue) throws(Refusal) -> Operation {
         guard let verb = body["verb"]?.string else { throw missing("verb") }
-        if let operation = try baton(verb, body) { return operation }
         guard let verb = Command.Verb(rawValue: verb) else {
             let all = Command.Verb.allCases.map(\.rawValue).joined(separator: ", ")
-            throw Refusal(.verbUnsupported, "The verb is one of \(all), takeover, handback.")
+            throw Refusal(.verbUnsupported, "The verb is one of \(all).")
         }
+        if verb.isOfBaton { return try baton(verb, body) }
         guard let target = body["target"] else { throw missing("target") }
         return .command(id: try optionalID(body, "id"), try order(verb, try self.target(target), body))
     }
@@ -144,7 +144,7 @@ public struct OperationDecoder: Sendable {
         guard let given = body["accepts"], !given.isNull else { return nil }
         let verbs = given.elements.compactMap { $0.string.flatMap(Command.Verb.init) }
         guard given.kind == .array, verbs.count == given.count, Set(verbs).count == verbs.count,
-            !verbs.contains(.cancel), !verbs.contains(.resume)
+            !verbs.contains(where: { $0 == .cancel || $0 == .resume || $0.isOfBaton })
         else { throw invalid("accepts", "is an array of steer, interrupt and pause") }
         return verbs
     }
@@ -278,7 +278,7 @@ public struct OperationDecoder: Sendable {
         return RunError(code: code, message: try text(error, "message", maximum: limits.usage) ?? "")
     }
 
-    private func target(_ value: JSONValue) throws(Refusal) -> Command.Target {
+    func target(_ value: JSONValue) throws(Refusal) -> Command.Target {
         guard value.kind == .object, value.count == 1 else {
             throw invalid("target", "names one of run, input, agent, mine, all")
         }

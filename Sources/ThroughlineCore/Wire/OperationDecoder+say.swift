@@ -13,15 +13,14 @@ extension OperationDecoder {
         return budget
     }
 
-    /// `takeover`, or `handback` with a note in `parts`; `nil` for other verbs.
-    func baton(_ verb: String, _ body: JSONValue) throws(Refusal) -> Operation? {
-        switch verb {
-        case "takeover": return .takeBaton(id: try optionalID(body, "id"))
-        case "handback":
-            let note = body["parts"] == nil ? [] : try inputParts(body)
-            return .returnBaton(id: try optionalID(body, "id"), note: note)
-        default: return nil
+    /// `takeover`, or `handback` with a note in `parts`. They are about the whole session.
+    func baton(_ verb: Command.Verb, _ body: JSONValue) throws(Refusal) -> Operation {
+        if let target = body["target"], !target.isNull, try self.target(target) != .all {
+            throw invalid("target", "of a \(verb) is all, or left out")
         }
+        let id: CommandID? = try optionalID(body, "id")
+        if verb == .takeover { return .takeBaton(id: id) }
+        return .returnBaton(id: id, note: body["parts"] == nil ? [] : try inputParts(body))
     }
 
     /// `{"id"?, "parts", "audience"?, "parent"?, "answers"?: [input ids]}`.

@@ -30,7 +30,8 @@ final class Client {
         request = nil
         guard let session = world.anySession(), !wantsAnother(session) else {
             let session = world.newSession()
-            return begin(.create(title: "\(session.marker) title", metadata: nil), session)
+            let policies = world.random.chance(3) ? SessionPolicies.Patch(orphan: .cancel(afterMilliseconds: 800)) : nil
+            return begin(.create(title: "\(session.marker) title", metadata: nil, policies: policies), session)
         }
         choose(session)
     }

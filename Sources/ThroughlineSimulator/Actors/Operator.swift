@@ -101,7 +101,7 @@ final class Operator {
             return
         }
         switch operation {
-        case .takeBaton(let id?), .returnBaton(let id?, _): session.batonCommands.insert(id.value)
+        case .takeBaton(let id?), .returnBaton(let id?, _): session.commands.insert(id.value)
         case .say(let say):
             session.said.insert(say.id?.value ?? "")
             session.answered.formUnion(say.answers.map(\.value))

@@ -26,6 +26,7 @@ final class Reader {
 
     func serverWentAway() {
         if state == .attached { world.counts.add(.readerDropped) }
+        session?.viewers[participant.id] = nil
         state = .away
         subscription = nil
         isReading = false
@@ -84,6 +85,9 @@ final class Reader {
             case .success(let attachment):
                 state = .attached
                 position = attachment.position
+                world.server?.engine.arrive(subscription, watcher: nil)
+                // An observer does not count as somebody who watches.
+                if participant.role == .operator { session.viewers[participant.id] = world.clock.latestWall }
             case .failure:
                 state = .away
                 self.session = nil
@@ -109,9 +113,9 @@ final class Reader {
         case .upToDate: return
         case .refused(let refusal):
             world.oracle.check(refusal, of: session, server)
+            serverWentAway()
             self.session = nil
             self.position = nil
-            serverWentAway()
         case .stored:
             world.counts.add(.slowReader)
             isReading = true

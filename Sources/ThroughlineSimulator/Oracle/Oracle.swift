@@ -130,7 +130,7 @@ final class Oracle {
                 try catchUp(session, server)
                 let requests = session.state.requests
                 if !session.isErased, requests.order.count == session.state.openRequests.count { throw wrong }
-            case .batonHeld, .batonNotHeld: guard session.isBatonAsked else { throw wrong }
+            case .batonHeld: guard session.isBatonAsked else { throw wrong }
             case .runNotFound: if let hold, session.state.stateOf(run: hold.run) != nil { throw wrong }
             default: throw wrong
             }

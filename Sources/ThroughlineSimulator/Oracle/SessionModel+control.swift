@@ -9,6 +9,7 @@ extension SessionModel {
         switch reason {
         case "cancelled":
             let command = event["run"]?["command"]?.text ?? ""
+            if command.hasPrefix("orphan-") { return try checkNobodyWatched(event, run) }
             guard askedCommands.contains(command) || command.hasPrefix("follow-up-") else {
                 throw Violation("run \(run) is cancelled by command \(command), which nobody sent")
             }
@@ -17,6 +18,16 @@ extension SessionModel {
             guard model.endsAsked.contains(reason) else {
                 throw Violation("run \(run) ends as \(reason), and its agent did not say so")
             }
+        }
+    }
+
+    /// A run that nobody watches ends where the session says so, and not while somebody is there.
+    private func checkNobodyWatched(_ event: Plain, _ run: String) throws(Violation) {
+        guard state.session["policies"]?["orphan"] != nil else {
+            throw Violation("run \(run) is cancelled since nobody watches, and the session does not say so")
+        }
+        for (viewer, since) in viewers where event["at"]?.number ?? 0 > since {
+            throw Violation("run \(run) is cancelled since nobody watches, and \(viewer) does")
         }
     }
 
@@ -34,7 +45,6 @@ extension SessionModel {
 
     /// What operators and answerers were told is there.
     func checkControl() throws(Violation) {
-        for command in batonCommands.subtracting(state.batonCommands).sorted() { throw missing("command \(command)") }
         for message in said.sorted() where state.messages.byID[message] == nil { throw missing("message \(message)") }
         for input in answered.sorted() where state.inputs.byID[input]?["state"]?.text != "answered" {
             throw missing("the answer to input \(input)")

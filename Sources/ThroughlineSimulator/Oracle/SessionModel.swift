@@ -56,11 +56,12 @@ final class SessionModel {
     /// Every command that anybody sent.
     var askedCommands: Set<String> = []
     var isBatonAsked = false
-    var batonCommands: Set<String> = []
     /// Messages of operators, and the inputs that they answer.
     var said: Set<String> = []
     var answered: Set<String> = []
     var won: [String: Won] = [:]
+    /// Who watches now, each with the latest time that the wall clock had shown when they came.
+    var viewers: [String: Int64] = [:]
     /// The numbers of events that are not for users and observers.
     private(set) var restrictedEvents: Set<UInt64> = []
     let clock: SimulatedClock

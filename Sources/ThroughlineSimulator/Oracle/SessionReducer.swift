@@ -20,7 +20,6 @@ struct SessionReducer {
     /// Those without an end, in order.
     private(set) var openRequests: [String] = []
     var baton: Plain?
-    private(set) var batonCommands: Set<String> = []
     private(set) var batonTimeouts = 0
     /// The messages that are not for everyone.
     private var restricted: Set<String> = []
@@ -195,13 +194,11 @@ struct SessionReducer {
         for name in ["by", "seq", "at"] { taken[name] = event[name] }
         taken["limit"] = event["baton"]?["limit"]
         baton = taken
-        if let command = event["baton"]?["command"] { batonCommands.insert(command.text) }
     }
 
     private mutating func returnBaton(_ event: Plain) throws(Violation) {
         guard baton != nil else { throw Violation("event \(seq) returns the baton, which nobody has") }
         baton = nil
-        if let command = event["baton"]?["command"] { batonCommands.insert(command.text) }
         if event["baton"]?["reason"]?.text == "timed_out" { batonTimeouts += 1 }
     }
 
@@ -453,6 +450,23 @@ struct SessionReducer {
             for name in command.names where name != "id" { $0[name] = command[name] }
         }
         if let input = before["input"] { try follow(input, of: commands.byID[id.text], state) }
+        try checkBaton(after: commands.byID[id.text] ?? before)
+    }
+
+    /// A command about the baton has done what it says when it is applied, and was right to be rejected.
+    private func checkBaton(after command: Plain) throws(Violation) {
+        let holder = baton?["by"]?["id"]
+        let isRight =
+            switch (command["verb"]?.text, command["state"]?.text, command["reason"]?.text) {
+            case ("takeover", "applied", _): holder == command["by"]?["id"]
+            case ("handback", "applied", _): holder == nil
+            case ("takeover", "rejected", "baton_held"): holder != nil && holder != command["by"]?["id"]
+            case ("handback", "rejected", _): holder == nil
+            default: true
+            }
+        if !isRight {
+            throw Violation("event \(seq): \(command["verb"]?.text ?? "") is \(command["state"]?.text ?? "") wrongly")
+        }
     }
 
     /// A steer that was sent as an input takes it along.

@@ -87,7 +87,6 @@ extension SessionMachine {
         writer.list(requests.items)
         writer.list(readMarks)
         writer.optional(baton) { $1.write(to: &$0) }
-        writer.list(batonCommands) { $0.text($1.value) }
         writer.list(queuedInputs) { $0.text($1.value) }
     }
 
@@ -112,7 +111,6 @@ extension SessionMachine {
         requests = Table(try reader.list(), id: \.id)
         readMarks = try reader.list()
         baton = try reader.optional { reader throws(StateError) in try Baton(from: &reader) }
-        batonCommands = try reader.list { reader throws(StateError) in try reader.id() }
         openRequests = requests.items.filter { $0.state == .open }.map(\.id)
         queuedInputs = try reader.ids()
         activeRuns = runs.items.filter { !$0.state.isOver }.map(\.id)

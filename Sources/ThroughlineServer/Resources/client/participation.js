@@ -130,15 +130,14 @@ export class Participation extends Emitter {
     return this.insist('say', { session: this.id, message });
   }
 
-  /** As an operator: takes the baton. The agents wait. */
-  takeover() {
-    return this.insist('command', { session: this.id, command: { id: this.#client.mint('c'), verb: 'takeover' } });
+  /** As an operator: takes the baton, and the agents wait. Rejected, as other commands may be, while another operator has it. */
+  takeover({ timeout } = {}) {
+    return this.#command('takeover', { all: true }, {}, timeout);
   }
 
   /** As an operator: gives the baton back, perhaps with a note for the agents. */
-  handback(note) {
-    const command = { id: this.#client.mint('c'), verb: 'handback', ...(note && { parts: partsOf(note) }) };
-    return this.insist('command', { session: this.id, command });
+  handback(note, { timeout } = {}) {
+    return this.#command('handback', { all: true }, note ? { parts: partsOf(note) } : {}, timeout);
   }
 
   /** Tells the others that somebody types here. What cannot be told now is not told later. */

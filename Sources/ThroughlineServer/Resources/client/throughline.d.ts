@@ -146,8 +146,8 @@ export class Session {
   stop(target?: Target, options?: { timeout?: number }): Promise<Command>;
   answer(request: string, value: unknown, options?: { note?: string }): Promise<AgentRequest>;
   say(content: Content, options?: { audience?: 'agents' | 'operators'; answers?: string[]; id?: string }): Promise<unknown>;
-  takeover(): Promise<{ baton: Baton | null }>;
-  handback(note?: Content): Promise<{ baton: Baton | null }>;
+  takeover(options?: { timeout?: number }): Promise<Command>;
+  handback(note?: Content, options?: { timeout?: number }): Promise<Command>;
   typing(isTyping?: boolean): void;
   seen(seq?: number): void;
   detach(): void;

@@ -21,7 +21,7 @@ export class Control {
     this.#context = context;
     const { me, mayAct, report, fork, open, tell, focus } = context;
     this.#baton = new Baton({ bar: element('baton'), button: element('takeover') }, {
-      me, takeOver: () => report(this.#session.takeover()), handBack: () => this.#handBack(),
+      me, takeOver: () => report(this.#command(this.#session.takeover())), handBack: () => this.#handBack(),
     });
     this.#people = new People({ button: element('people'), list: element('people-list'), typing: element('typing') }, me);
     this.#requests = new Requests(element('requests'), { me, tell, focus, answer: (id, value) => this.#answer(id, value) });
@@ -48,7 +48,7 @@ export class Control {
       title: 'Hand back to the agents', label: 'A note for the agents', action: 'Hand back', rows: 3, optional: true,
       hint: 'What should they know? Only agents and operators see it.',
     });
-    if (note !== null) await this.#context.report(this.#session.handback(note));
+    if (note !== null) await this.#context.report(this.#command(this.#session.handback(note)));
   }
 
   /** Answers a request. Who comes second is told who was first. */
@@ -68,9 +68,10 @@ export class Control {
   }
 }
 
-const VERBS = { cancel: 'The stop', pause: 'The pause', resume: 'Going on', interrupt: 'Cutting short' };
+const VERBS = { cancel: 'The stop', pause: 'The pause', resume: 'Going on', interrupt: 'Cutting short', takeover: 'Taking over', handback: 'Handing back' };
 
 const REASONS = {
   run_ended: 'it had ended', nothing_active: 'nobody is at work', several_active: 'several are at work', not_supported: 'this agent cannot do that',
   run_paused: 'it is paused', run_not_paused: 'it is not paused', run_resuming: 'it goes on already',
+  baton_held: 'another operator answers', baton_not_held: 'the agents answer already', session_closed: 'the session is closed',
 };
