@@ -87,10 +87,14 @@ extension Engine {
     /// A connection that has just taken a run over is told what it could not know, when that is durable. The session's lock is
     /// held.
     func remind(_ holder: HolderConnection, of run: RunID, _ state: inout LiveSession.State) {
-        guard let commands = state.machine.commandsToCarryOut(by: run) else { return }
+        let words = [
+            state.machine.commandsToCarryOut(by: run).map { HolderConnection.Word.commands($0) },
+            state.machine.requestsToKnow(of: run).map { .requests($0) },
+        ].compactMap(\.self)
+        guard !words.isEmpty else { return }
         let session = state.machine.info.id
         let tell: @Sendable () -> Void = { [self] in
-            deliver(to: holder.mailbox) { holder.tell(session, run, .commands(commands)) }
+            deliver(to: holder.mailbox) { for word in words { holder.tell(session, run, word) } }
         }
         if state.durableTicket == state.decidedTicket {
             timers.execute(tell)

@@ -1,13 +1,16 @@
 import Synchronization
 public import ThroughlineCore
 
-/// A connection that agents write through. It is told of commands for the runs that it holds, and when one is cancelled.
+/// A connection that agents write through. It is told of commands for the runs that it holds, of the ends of their requests, and
+/// when one is cancelled.
 public final class HolderConnection: Sendable {
     public enum Word: Sendable {
         /// Stop: the run is over.
         case stop(Refusal)
         /// A JSON array of commands to carry out.
         case commands([UInt8])
+        /// A JSON array of requests of the run that have come to an end.
+        case requests([UInt8])
     }
 
     let mailbox: Mailbox
@@ -66,10 +69,12 @@ extension Engine {
     private func wake(_ live: LiveSession) {
         _ = decide(on: live) { (state) throws(Refusal) in
             let told = state.machine.untoldRuns.count
-            state.machine.wake(at: environment.now())
-            return state.machine.untoldRuns.count > told
+            let expired = state.machine.wake(at: environment.now())
+            return (stops: state.machine.untoldRuns.count > told, settled: settlements(expired, state))
         } then: { [self] result in
-            if case .success(true) = result { tellHolders(of: live.id) }
+            guard case .success(let done) = result else { return }
+            if done.stops { tellHolders(of: live.id) }
+            tell(done.settled, in: live.id)
         }
     }
 

@@ -23,6 +23,8 @@ extension Engine {
             addInput(input, on: session, by: participant, then: completion)
         case .command(let id, let order):
             command(id, order, on: session, by: participant, then: completion)
+        case .answer(let answer):
+            self.answer(answer, on: session, by: participant, then: completion)
         case .adopt(let adopt):
             self.adopt(adopt, on: session, by: participant, holder: holder, then: completion)
         case .regenerate(let input, let id, let agent):
@@ -131,15 +133,13 @@ extension Engine {
             return try heartbeat(run, token, holder: holder, &state)
         case .endRun(let end):
             return try endRun(end, &state)
-        case .answer(let answer):
-            return try self.answer(answer, by: by, &state)
         case .takeBaton(let id):
             return takeBaton(id, by: by, &state)
         case .returnBaton(let id, let note):
             return returnBaton(id, note: note, by: by, &state)
         case .say(let say):
             return try self.say(say, by: by, &state)
-        case .create, .addInput, .regenerate, .command, .adopt:
+        case .create, .addInput, .regenerate, .command, .answer, .adopt:
             preconditionFailure("an operation with a path of its own")
         }
     }

@@ -379,6 +379,37 @@ def test_one_operator_has_the_baton_and_any_may_give_it_back(server, people):
     same_for_all(otto)
 
 
+def test_an_agent_hears_of_answers_on_its_own_socket(server, api, people):
+    run = start_run(api, "s", "bot", lease=600000)
+    agent = Socket(server.port, "bot", "agent")
+
+    def write(*events):
+        run.seq += 1
+        assert "ok" in agent.ask("write", session="s", run=run.id, lease=run.token, seq=run.seq, events=events)
+
+    def heard():
+        """The requests that the agent is told of next."""
+        while True:
+            told = [frame["requests"] for frame in agent.frames if "requests" in frame]
+            if told:
+                agent.frames.clear()
+                return [(item["id"], item["state"], item.get("answer", {}).get("value")) for item in told[-1]]
+            agent.receive()
+
+    opened = [{"type": "request.opened", "request": {"id": id, "kind": "text", "prompt": "?", **more}}
+              for id, more in (("q", {}), ("late", {"deadline": 1000, "default": "none"}))]
+    write(*opened)
+    answer(people["ada"], id="a", value="yes").ok(200)
+    assert heard() == [("q", "resolved", "yes")]
+    answer(people["ada"], id="a", value="yes").ok(200)
+    assert heard() == [("late", "expired", "none")]
+    again = Socket(server.port, "bot", "agent")
+    agent, first = again, agent
+    agent.ask("heartbeat", session="s", run=run.id, lease=run.token)
+    assert [id for id, _, _ in heard()] == ["q", "late"]
+    [socket.close() for socket in (first, again)]
+
+
 def test_whispers_over_a_socket(server, api):
     api.create("s")
     olga, ada = Socket(server.port, "olga", "operator"), Socket(server.port, "ada")

@@ -60,16 +60,23 @@ extension SessionMachine {
     public var nextWakeUp: Timestamp? { timers.next }
 
     /// Does what is due.
-    public mutating func wake(at: Timestamp) {
+    ///
+    /// - Returns: The requests that have come to their end by it.
+    @discardableResult
+    public mutating func wake(at: Timestamp) -> [AgentRequestID] {
+        var expired: [AgentRequestID] = []
         for timer in timers.takeDue(at) {
             switch timer {
             case .command(let id): commandIsDue(id, at: at)
-            case .request(let id): expire(id, at: at)
+            case .request(let id):
+                expire(id, at: at)
+                expired.append(id)
             case .baton: batonIsDue(at: at)
             case .budget(let id): budgetIsDue(of: id, at: at)
             case .orphan(let id): orphanIsDue(id, at: at)
             }
         }
+        return expired
     }
 }
 

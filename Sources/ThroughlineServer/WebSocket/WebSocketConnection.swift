@@ -53,7 +53,8 @@ final class WebSocketConnection: WebSocketConsumer, @unchecked Sendable {
         return HolderConnection(mailbox: mailbox) { [weak self] session, run, word in
             switch word {
             case .stop(let refusal): self?.sendRunError(session, run, number: nil, refusal)
-            case .commands(let commands): self?.sendCommands(session, run, commands)
+            case .commands(let commands): self?.send("commands", commands, of: run, in: session)
+            case .requests(let requests): self?.send("requests", requests, of: run, in: session)
             }
             self?.output?.flushIfNeeded()
         }
@@ -199,11 +200,12 @@ final class WebSocketConnection: WebSocketConsumer, @unchecked Sendable {
         }
     }
 
-    private func sendCommands(_ session: SessionID, _ run: RunID, _ commands: [UInt8]) {
+    /// What a run's holder is told without having asked.
+    private func send(_ name: StaticString, _ list: [UInt8], of run: RunID, in session: SessionID) {
         send {
             $0.field("session", session.value)
             $0.field("run", run.value)
-            $0.field("commands", raw: commands)
+            $0.field(name, raw: list)
         }
     }
 
