@@ -21,7 +21,7 @@ extension Engine {
     @discardableResult
     public func takeWork(
         _ work: WorkID, agent: AgentName, wait: TimeAmount, leaseMilliseconds: Int64, attempts: Int = 1,
-        accepts: [Command.Verb]? = nil, by participant: Participant, holder: HolderConnection? = nil,
+        accepts: [Command.Verb]? = nil, budget: RunBudget? = nil, by participant: Participant, holder: HolderConnection? = nil,
         then completion: @escaping @Sendable (Result<WorkAnswer?, Refusal>) -> Void
     ) -> @Sendable () -> Void {
         do throws(Refusal) {
@@ -33,7 +33,7 @@ extension Engine {
         }
         let waiter = WorkDesk.Waiter(
             work: work, agent: agent, by: .agent(agent, through: participant), leaseMilliseconds: leaseMilliseconds,
-            attempts: attempts, accepts: accepts, holder: holder, completion: completion)
+            attempts: attempts, accepts: accepts, budget: budget, holder: holder, completion: completion)
         switch desk.add(waiter) {
         case .claimed(let session, let run): repeatClaim(session, run, waiter)
         case .refused: completion(.failure(Refusal(.tooMany, "Too many agents wait for work. Try again later.")))
@@ -96,6 +96,7 @@ extension Engine {
         if let run = machine.queuedRun(for: waiter.agent) {
             request.id = run
         } else {
+            request.budget = waiter.budget
             request.inputs = machine.claimableInputs(for: waiter.agent)
             if request.inputs.isEmpty { return nil }
         }

@@ -15,6 +15,7 @@ final class WorkDesk: Sendable {
         var leaseMilliseconds: Int64
         var attempts: Int
         var accepts: [Command.Verb]?
+        var budget: RunBudget?
         var holder: HolderConnection?
         var completion: Completion
     }

@@ -127,7 +127,7 @@ class State:
 
     def on_run_updated(self, event):
         run = self.active(event)
-        run.update({key: event["run"][key] for key in ("label", "progress") if key in event["run"]})
+        run.update({key: event["run"][key] for key in ("label", "progress", "usage") if key in event["run"]})
 
     def on_run_waiting(self, event):
         self.active(event).update(state="waiting", waiting=event["run"]["reason"])

@@ -435,12 +435,24 @@ def test_a_run_beyond_its_budget_ends(api):
     assert (over.status, over.code) == (409, "budget_exceeded")
     ended = api.snapshot("s")["runs"][0]
     assert (ended["state"], ended["error"]["code"], ended["usage"]["completion_tokens"]) == ("failed", "budget_exceeded", 11)
-    assert run.write(*run.start_message("n", "o")).code == "run_ended"
+    assert run.write(*run.start_message("n", "o")).code == "budget_exceeded"
     costly = start_run(api, "s", "bot", budget={"cost": 0.5})
     assert api.post(costly.path("heartbeat"), {"usage": {"cost": 0.51}}, headers=costly.headers()).code == "budget_exceeded"
     slow = start_run(api, "s", "bot", budget={"seconds": 1})
-    eventually(lambda: slow.heartbeat().code == "run_ended")
+    eventually(lambda: slow.heartbeat().code == "budget_exceeded")
     assert api.snapshot("s")["runs"][-1]["error"]["code"] == "budget_exceeded"
+    api.send("s", "Sum it up.", "i").ok(201)
+    worker = take_work(api, "bot", budget={"tokens": 100})
+    used = lambda tokens: {"type": "run.updated", "run": {"usage": {"tokens": tokens}}}
+    worker.write(used(60)).ok(200)
+    assert api.snapshot("s")["runs"][-1]["usage"] == {"tokens": 60}
+    last = worker.write(*worker.start_message("w", "wp"), worker.append("wp", "All in"), used(101)).ok(200)
+    assert last.json["written"] == 2
+    ended = api.snapshot("s")["runs"][-1]
+    assert (ended["state"], ended["error"]["code"], ended["usage"]) == ("failed", "budget_exceeded", {"tokens": 101})
+    assert api.snapshot("s")["messages"][-1]["parts"][0] | {"id": "wp"} == {"id": "wp", "kind": "text", "status": "interrupted", "text": "All in"}
+    assert worker.write(*worker.start_message("v", "vp")).code == "budget_exceeded"
+    assert api.post("/v1/work", {"agent": "bot", "wait": 0, "budget": {"tokens": 0}}).code == "field_invalid"
     for budget in ({}, {"seconds": 0}, {"tokens": "many"}, {"dollars": 1}):
         assert api.post("/v1/sessions/s/runs", {"agent": "bot", "budget": budget}).code == "field_invalid"
     same_for_all(api)

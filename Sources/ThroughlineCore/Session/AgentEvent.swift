@@ -11,8 +11,8 @@ public enum AgentEvent: Hashable, Sendable {
     case stepStarted(id: StepID, attempt: Int? = nil, label: String? = nil)
     case stepEnded(id: StepID, status: PieceStatus = .complete)
     indirect case requestOpened(RequestDraft)
-    /// A label or a progress that is given replaces the one before.
-    case runUpdated(label: String?, progress: [UInt8]?)
+    /// What is given replaces what was before. `usage`: what the run has used so far, in all.
+    case runUpdated(label: String? = nil, progress: [UInt8]? = nil, usage: [UInt8]? = nil)
     case runWaiting(reason: String)
     case runResumed
     /// The run has carried a command out.

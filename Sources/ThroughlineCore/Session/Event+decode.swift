@@ -86,7 +86,9 @@ extension EventBody {
                     attempt: run.count("attempt") ?? 1, attempts: run.count("attempts") ?? 1))
         case "run.updated":
             return .runUpdated(
-                RunUpdate(id: id, label: run["label"]?.string, progress: run["progress"].map { Array($0.source) }))
+                RunUpdate(
+                    id: id, label: run["label"]?.string, progress: run["progress"].map { Array($0.source) },
+                    usage: run["usage"].map { Array($0.source) }))
         case "run.waiting":
             guard let reason = run["reason"]?.string else { return nil }
             return .runWaiting(

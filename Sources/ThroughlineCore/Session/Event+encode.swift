@@ -218,6 +218,7 @@ extension EventBody.RunUpdate {
             $0.field("id", id.value)
             $0.field("label", label)
             $0.field("progress", raw: progress)
+            $0.field("usage", raw: usage)
         }
     }
 }

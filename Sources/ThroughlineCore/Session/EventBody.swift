@@ -70,11 +70,14 @@ public enum EventBody: Hashable, Sendable {
         public var id: RunID
         public var label: String?
         public var progress: [UInt8]?
+        /// What it has used so far, in all.
+        public var usage: [UInt8]?
 
-        public init(id: RunID, label: String? = nil, progress: [UInt8]? = nil) {
+        public init(id: RunID, label: String? = nil, progress: [UInt8]? = nil, usage: [UInt8]? = nil) {
             self.id = id
             self.label = label
             self.progress = progress
+            self.usage = usage
         }
     }
 

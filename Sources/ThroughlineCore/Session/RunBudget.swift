@@ -50,21 +50,28 @@ extension SessionMachine {
     public mutating func spend(_ id: RunID, token: String, usage: [UInt8], at: Timestamp) throws(Refusal) {
         let run = try holder(of: id, token: token)
         try requireActive(run, at: at)
-        guard let value = try? JSONDocument.parse(usage), let what = run.budget?.breach(by: value) else { return }
-        exceed(run, what, usage: usage, at: at)
-        throw Refusal(
-            .budgetExceeded, "The run \(id) has used more \(what) than it may, and is over. Stop working on it.")
+        if run.usage != usage { emit(.runUpdated(.init(id: id, usage: usage)), by: .agent(run.agent), at: at) }
+        endIfOverBudget(id, at: at)
+        if let over = runs[id], over.state.isOver { throw ended(over) }
+    }
+
+    /// Ends a run whose agent has said that it used more than it may.
+    mutating func endIfOverBudget(_ id: RunID, at: Timestamp) {
+        guard let run = runs[id], run.isHeldByAgent, let usage = run.usage,
+            let value = try? JSONDocument.parse(usage), let what = run.budget?.breach(by: value)
+        else { return }
+        exceed(run, what, at: at)
     }
 
     /// The seconds of a run are over.
     mutating func budgetIsDue(of id: RunID, at: Timestamp) {
         guard let run = runs[id], !run.state.isOver else { return }
-        exceed(run, "seconds", usage: nil, at: at)
+        exceed(run, "seconds", at: at)
     }
 
-    private mutating func exceed(_ run: Run, _ what: String, usage: [UInt8]?, at: Timestamp) {
+    private mutating func exceed(_ run: Run, _ what: String, at: Timestamp) {
         let error = RunError(code: Refusal.Code.budgetExceeded.rawValue, message: "It used more \(what) than it may.")
-        finish(run, as: .failed, usage: usage, error: error, by: .server, at: at)
+        finish(run, as: .failed, usage: run.usage, error: error, by: .server, at: at)
     }
 
     mutating func setBudgetTimer(of id: RunID, _ budget: RunBudget?, at: Timestamp) {

@@ -174,7 +174,7 @@ extension SessionMachine {
         let isQueued = runs[index].state == .queued
         runs[index].notBefore = nil
         runs[index].state = end.reason
-        runs[index].usage = end.usage
+        runs[index].usage = end.usage ?? runs[index].usage
         runs[index].error = end.error
         runs[index].ended = at
         runs[index].waiting = nil
@@ -200,6 +200,7 @@ extension SessionMachine {
             let index = place(of: update.id)
             if let label = update.label { runs[index].label = label }
             if let progress = update.progress { runs[index].progress = progress }
+            if let usage = update.usage { runs[index].usage = usage }
         case .runWaiting(let wait):
             let index = place(of: wait.id)
             runs[index].state = .waiting

@@ -188,7 +188,10 @@ extension SessionMachine {
         throw ended(run)
     }
 
-    private func ended(_ run: Run) -> Refusal {
+    func ended(_ run: Run) -> Refusal {
+        if run.error?.code == Refusal.Code.budgetExceeded.rawValue {
+            return Refusal(.budgetExceeded, "The run \(run.id) is over: it used more than it may. Stop working on it.")
+        }
         if run.state == .cancelled {
             return Refusal(.runCancelled, "The run \(run.id) was cancelled. Stop working on it.")
         }

@@ -31,6 +31,7 @@ extension SessionMachine {
             throw Refusal(.tooLarge, "One write takes at most \(limits.eventsPerWrite) events. Send it in pieces.")
         }
         try writeAll(events, of: run, at: at, note: Note(run: id, write: next, frame: frame))
+        if run.budget != nil { endIfOverBudget(id, at: at) }
         return Written(number: next, isDuplicate: false)
     }
 
@@ -138,9 +139,11 @@ extension SessionMachine {
         guard let now = runs[run.id] else { return }
         let body: EventBody
         switch event {
-        case .runUpdated(let label, let progress):
-            guard label ?? now.label != now.label || progress ?? now.progress != now.progress else { return }
-            body = .runUpdated(.init(id: run.id, label: label, progress: progress))
+        case .runUpdated(let label, let progress, let usage):
+            guard label ?? now.label != now.label || progress ?? now.progress != now.progress
+                || usage ?? now.usage != now.usage
+            else { return }
+            body = .runUpdated(.init(id: run.id, label: label, progress: progress, usage: usage))
         case .runWaiting(let reason):
             guard now.waiting != reason else { return }
             body = .runWaiting(.init(id: run.id, reason: reason, command: nil, end: nil))

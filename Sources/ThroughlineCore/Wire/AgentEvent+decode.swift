@@ -56,10 +56,11 @@ extension OperationDecoder {
             _ = try text(given, "text", maximum: limits.label)
             progress = given.compact
         }
-        guard label != nil || progress != nil else {
-            throw Refusal(.eventInvalid, "A run.updated brings a label, a progress, or both.")
+        let usage = try usage(run)
+        guard label != nil || progress != nil || usage != nil else {
+            throw Refusal(.eventInvalid, "A run.updated brings a label, a progress or a usage.")
         }
-        return .runUpdated(label: label, progress: progress)
+        return .runUpdated(label: label, progress: progress, usage: usage)
     }
 
     private func waitReason(_ run: JSONValue) throws(Refusal) -> String {

@@ -5,7 +5,8 @@ extension OperationDecoder {
         return .spend(run: run, token: token, usage: usage)
     }
 
-    func budget(_ body: JSONValue) throws(Refusal) -> RunBudget? {
+    /// What a run may take, where it says so.
+    public func budget(_ body: JSONValue) throws(Refusal) -> RunBudget? {
         guard let given = body["budget"], !given.isNull else { return nil }
         guard given.source.count <= limits.usage, let budget = RunBudget(given) else {
             throw invalid("budget", "is of seconds (1 to 604800), tokens and cost, each above zero")

@@ -18,11 +18,15 @@ struct RunController: Sendable {
         let lease = try fields.decoder.lease(body)
         let attempts = try fields.decoder.attempts(body)
         let accepts = try fields.decoder.accepts(body)
+        let budget = try fields.decoder.budget(body)
         let wait = try waitSeconds(body)
         // An agent that has gone away must not be given an input.
         let answer = try await CallerWatch().whilePresent {
-            try await take(
-                work, agent, wait: wait, lease: lease, attempts: attempts, accepts: accepts, by: participant)
+            try await taken { [engine] completion in
+                engine.takeWork(
+                    work, agent: agent, wait: .seconds(wait), leaseMilliseconds: lease, attempts: attempts,
+                    accepts: accepts, budget: budget, by: participant, then: completion)
+            }
         }
         return answer.map { Response(json: $0.body) } ?? Response(status: .noContent)
     }
@@ -35,19 +39,14 @@ struct RunController: Sendable {
         return wait
     }
 
-    private func take(
-        _ work: WorkID, _ agent: AgentName, wait: Int64, lease: Int64, attempts: Int, accepts: [Command.Verb]?,
-        by participant: Participant
+    /// What `take` comes to; it is left when the task is cancelled.
+    private func taken(
+        _ take: @escaping @Sendable (@escaping @Sendable (Result<WorkAnswer?, Refusal>) -> Void) -> @Sendable () -> Void
     ) async throws -> WorkAnswer? {
         let leave = LeaveOnce()
         return try await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                leave.set(
-                    engine.takeWork(
-                        work, agent: agent, wait: .seconds(wait), leaseMilliseconds: lease, attempts: attempts,
-                        accepts: accepts,
-                        by: participant
-                    ) { continuation.resume(returning: $0) })
+                leave.set(take { continuation.resume(returning: $0) })
             }
         } onCancel: {
             leave.leave()

@@ -299,7 +299,7 @@ extension WebSocketConnection {
         let leave = engine.takeWork(
             work, agent: try decoder.requiredID(frame, "agent"), wait: .seconds(wait),
             leaseMilliseconds: try decoder.lease(frame), attempts: try decoder.attempts(frame),
-            accepts: try decoder.accepts(frame),
+            accepts: try decoder.accepts(frame), budget: try decoder.budget(frame),
             by: try identity(frame, nil), holder: holder,
             then: answering { connection, result in
                 connection.waits[number] = nil

@@ -211,7 +211,7 @@ struct SessionReducer {
         guard let run = event["run"], let id = run["id"] else { throw Violation("event \(seq) is about no run") }
         try requireActive(id.text)
         try change(\.runs, id) {
-            for name in ["label", "progress"] where run[name] != nil { $0[name] = run[name] }
+            for name in ["label", "progress", "usage"] where run[name] != nil { $0[name] = run[name] }
             switch event["type"]?.text {
             case "run.waiting":
                 $0["state"] = .string("waiting")

@@ -87,9 +87,9 @@ extension FuzzTarget {
             body = .stepStarted(id: id, run: RunID(unchecked: "r"), attempt: attempt, label: label)
         case .stepEnded(let id, let status): body = .stepEnded(id: id, run: RunID(unchecked: "r"), status: status)
         case .requestOpened(let draft): return try check(draft, decoder.limits)
-        case .runUpdated(let label, let progress):
+        case .runUpdated(let label, let progress, let usage):
             try require((label?.utf8.count ?? 0) <= decoder.limits.label, "a label is too long")
-            body = .runUpdated(.init(id: RunID(unchecked: "r"), label: label, progress: progress))
+            body = .runUpdated(.init(id: RunID(unchecked: "r"), label: label, progress: progress, usage: usage))
         case .runWaiting(let reason): body = .runWaiting(.init(id: RunID(unchecked: "r"), reason: reason))
         case .runResumed: body = .runResumed(id: RunID(unchecked: "r"), command: nil)
         case .commandApplied(let id): body = .commandApplied(.init(id: id))

@@ -270,10 +270,11 @@ class Draft {
     return null;
   }
 
-  #runUpdated({ id, label, progress }) {
+  #runUpdated({ id, label, progress, usage }) {
     const known = {};
     if (label !== undefined) known.label = label;
     if (progress !== undefined) known.progress = progress;
+    if (usage !== undefined) known.usage = usage;
     return this.#change('runs', id, known);
   }
 
