@@ -321,12 +321,12 @@ test('a run says what it is at, waits, and goes on', () => {
   const begin = numbered([
     { type: 'session.created', session: { id: 's' } },
     { type: 'run.started', run: { id: 'r', agent: 'a', inputs: [], epoch: 1, waitsForChildren: true } },
-    { type: 'run.updated', run: { id: 'r', label: 'reading', progress: { fraction: 0.5 } } },
+    { type: 'run.updated', run: { id: 'r', label: 'reading', progress: { fraction: 0.5 }, usage: { tokens: 7 } } },
     { type: 'run.waiting', run: { id: 'r', reason: 'paused', command: 'c' } },
   ]);
   const { state } = apply(emptyState(), begin);
   const run = find(state, 'runs', 'r');
-  assert.deepEqual([run.label, run.progress, run.state, run.waiting], ['reading', { fraction: 0.5 }, 'waiting', 'paused']);
+  assert.deepEqual([run.label, run.progress, run.usage, run.state, run.waiting], ['reading', { fraction: 0.5 }, { tokens: 7 }, 'waiting', 'paused']);
   assert.equal(activeRuns(state).length, 1);
   const resumed = apply(state, [{ seq: 5, at: 5, type: 'run.resumed', run: { id: 'r' } }]).state;
   assert.deepEqual([find(resumed, 'runs', 'r').state, 'waiting' in find(resumed, 'runs', 'r')], ['active', false]);
