@@ -276,6 +276,7 @@ def everybody_holds_the_same(windows, api):
         assert texts(state) == texts(snapshot)
         assert [(run["id"], run["state"]) for run in state["runs"]] == [(run["id"], run["state"]) for run in snapshot["runs"]]
         assert window.counts() == {"gaps": 0, "duplicates": 0}
+        eventually(lambda window=window: not window.here().find_element(By.ID, "jump").is_displayed(), what="the page being at its end still")
     for agent in ("north", "south"):
         said = " ".join(texts(snapshot).values()).split()
         numbers = [int(word.removeprefix(agent)) for word in said if word.startswith(agent)]

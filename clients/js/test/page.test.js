@@ -20,6 +20,8 @@ test('the trees of runs in which one is at work', () => {
 test('a run says how it fares', () => {
   assert.equal(describeRun({ state: 'active' }, []), 'at work');
   assert.equal(describeRun({ state: 'active', progress: { text: 'page 3 of 8' } }, []), 'page 3 of 8');
+  assert.equal(describeRun({ state: 'active', usage: { input_tokens: 900, output_tokens: 120 } }, []), 'at work, 1,020 tokens');
+  assert.equal(describeRun({ state: 'active', usage: { cost: 2 } }, []), 'at work');
   assert.equal(describeRun({ state: 'active' }, [{ verb: 'steer' }, { verb: 'pause' }]), 'pausing…');
   assert.equal(describeRun({ state: 'waiting', waiting: 'paused' }, []), 'paused');
   assert.equal(describeRun({ state: 'waiting', waiting: 'rate limit' }, []), 'waits: rate limit');

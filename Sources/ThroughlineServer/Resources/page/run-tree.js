@@ -32,7 +32,13 @@ export function describeRun(run, commands) {
   const asked = commands.find(({ verb }) => ['pause', 'resume', 'interrupt'].includes(verb));
   if (asked) return { pause: 'pausing…', resume: 'going on…', interrupt: 'interrupted…' }[asked.verb];
   if (run.state === 'waiting') return WAITING[run.waiting] ?? `waits: ${run.waiting}`;
-  return run.progress?.text ?? 'at work';
+  const tokens = tokensOf(run.usage ?? {});
+  return [run.progress?.text ?? 'at work', tokens && `${tokens.toLocaleString('en')} tokens`].filter(Boolean).join(', ');
+}
+
+/** What a run has used so far, as far as it says: by the names that models' servers give it. */
+function tokensOf({ tokens, total_tokens: total, input_tokens: input = 0, output_tokens: output = 0, prompt_tokens: prompt = 0, completion_tokens: completion = 0 }) {
+  return Number(tokens ?? total ?? (input + output || prompt + completion)) || 0;
 }
 
 const WAITING = { paused: 'paused', children: 'waits for those below', baton: 'waits while a person answers' };
