@@ -3,6 +3,7 @@ import threading
 import time
 
 import pytest
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
@@ -84,9 +85,18 @@ class Window(Tab):
         return [row for row in self.find("run-row") if row.find_element(By.CLASS_NAME, "run-name").text == agent][0]
 
     def press(self, testid, inside=None):
-        button = eventually(lambda: [one for one in (inside or self.here()).find_elements(By.CSS_SELECTOR, f'[data-testid="{testid}"]')
-                                     if one.is_displayed()], what=f"the button {testid}")[0]
-        button.click()
+        def pressed():
+            """False where there is none, or the page has drawn it anew in that moment."""
+            try:
+                found = (inside or self.here()).find_elements(By.CSS_SELECTOR, f'[data-testid="{testid}"]')
+                shown = [one for one in found if one.is_displayed()]
+                if shown:
+                    shown[0].click()
+                return bool(shown)
+            except StaleElementReferenceException:
+                return False
+
+        eventually(pressed, what=f"the button {testid}")
 
     def words(self, agent):
         return self.text().count(agent)
@@ -260,6 +270,7 @@ def an_operator_takes_over_and_hands_back(driver, server, windows, api, teller):
         eventually(lambda window=window: not window.one("baton").is_displayed(), what="the baton being back")
         eventually(lambda window=window: window.words("south") > held + 10, what="the agent going on")
         assert "Go on counting" not in window.whole_text()
+        assert window.each("command", "textContent") == ["olga, a person, took over ", "olga handed back to the agents "]
     assert teller.messages >= 2
     eventually(lambda: "Go on counting" in olga.whole_text() + olga.js("return document.getElementById('items').innerText"), what="the note for the operator")
 

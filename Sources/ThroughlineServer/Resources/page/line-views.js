@@ -38,7 +38,7 @@ export class CommandView {
     this.#text.textContent = {
       steer: `${who}${run ? ` to ${nameOf(run)}` : ''}${note}`,
       interrupt: `${who} cut ${run ? nameOf(run) : 'the agent'} short${note}`,
-      takeover: `${who} took over: ${isMine ? 'you answer' : 'a person answers'}, the agents wait`,
+      takeover: `${isMine ? who : `${who}, a person,`} took over`,
       handback: `${who} handed back to the agents`,
     }[command.verb] ?? `${who}: ${command.verb}${note}`;
     this.#how.textContent = IMMEDIATE.has(command.verb) ? '' : stateOf(command);
