@@ -21,7 +21,8 @@ extension Engine {
     @discardableResult
     public func takeWork(
         _ work: WorkID, agent: AgentName, wait: TimeAmount, leaseMilliseconds: Int64, attempts: Int = 1,
-        accepts: [Command.Verb]? = nil, budget: RunBudget? = nil, by participant: Participant, holder: HolderConnection? = nil,
+        accepts: [Command.Verb]? = nil, budget: RunBudget? = nil, by participant: Participant,
+        holder: HolderConnection? = nil,
         then completion: @escaping @Sendable (Result<WorkAnswer?, Refusal>) -> Void
     ) -> @Sendable () -> Void {
         do throws(Refusal) {

@@ -11,7 +11,7 @@ struct Action: Sendable {
         self.perform = perform
     }
 
-    static let all: [Action] = people + Scope.runs.flatMap { agents($0) + fate($0) }
+    static let wide: [Action] = people + Scope.runs.flatMap { agents($0) + fate($0) }
 }
 
 // MARK: What people do
@@ -54,7 +54,7 @@ extension Action {
         },
     ]
 
-    private static func add(
+    static func add(
         _ input: InputID, replacing: InputID? = nil, by: Participant, _ machine: inout SessionMachine
     ) throws(Refusal) {
         _ = try machine.addInput(
@@ -67,7 +67,7 @@ extension Action {
         }
     }
 
-    private static func answer(_ number: Int, by: Participant) -> Action {
+    static func answer(_ number: Int, by: Participant) -> Action {
         Action("\(by.id) answers \(Scope.requests[number])") { (machine) throws(Refusal) in
             let reply = AgentRequest.Reply(id: ReplyID(unchecked: by.id), value: Array("\"\(by.id)\"".utf8))
             _ = try machine.answer(Scope.requests[number], reply, by: by, at: Scope.time)
@@ -93,31 +93,35 @@ extension Action {
                 try write([.commandApplied(id: command.id)], run, &machine)
             },
             Action("\(run) asks") { (machine) throws(Refusal) in
-                let request = Scope.requests[run == Scope.runs[0] ? 0 : 1]
-                let opening = AgentRequest.Opening(kind: .text, prompt: "?", deadline: Scope.time)
-                try write([.requestOpened(RequestDraft(id: request, opening: opening))], run, &machine)
+                try ask(Scope.requests[run == Scope.runs[0] ? 0 : 1], run, &machine)
             },
             Action("\(run) is renewed") { (machine) throws(Refusal) in
                 try machine.renew(run, token: current(run, machine), at: Scope.time)
             },
             Action("\(run) is adopted") { (machine) throws(Refusal) in try adopt(run, &machine) },
+            end(run, as: .completed), end(run, as: .failed),
         ]
-        for reason in [Run.State.completed, .failed] {
-            actions.append(
-                Action("\(run) ends as \(reason)") { (machine) throws(Refusal) in
-                    _ = try machine.endRun(
-                        run, token: current(run, machine), reason: reason, by: .agent(Scope.agent), at: Scope.time)
-                })
-        }
-        if run == Scope.runs[1] {
-            actions.append(
-                Action("an agent starts \(run) under \(Scope.runs[0])") { (machine) throws(Refusal) in
-                    guard machine.run(run) == nil else { return }
-                    _ = try machine.startRun(
-                        request(run, epoch: 1, parent: Scope.runs[0]), by: .agent(Scope.agent), at: Scope.time)
-                })
-        }
+        if run == Scope.runs[1] { actions.append(startBelow) }
         return actions
+    }
+
+    static func end(_ run: RunID, as reason: Run.State) -> Action {
+        Action("\(run) ends as \(reason)") { (machine) throws(Refusal) in
+            _ = try machine.endRun(
+                run, token: current(run, machine), reason: reason, by: .agent(Scope.agent), at: Scope.time)
+        }
+    }
+
+    static let startBelow = Action("an agent starts \(Scope.runs[1]) under \(Scope.runs[0])") {
+        (machine) throws(Refusal) in
+        guard machine.run(Scope.runs[1]) == nil else { return }
+        _ = try machine.startRun(
+            request(Scope.runs[1], epoch: 1, parent: Scope.runs[0]), by: .agent(Scope.agent), at: Scope.time)
+    }
+
+    static func ask(_ request: AgentRequestID, _ run: RunID, _ machine: inout SessionMachine) throws(Refusal) {
+        let opening = AgentRequest.Opening(kind: .text, prompt: "?", deadline: Scope.time)
+        try write([.requestOpened(RequestDraft(id: request, opening: opening))], run, &machine)
     }
 
     private static func request(
@@ -129,7 +133,7 @@ extension Action {
             token: Scope.token(run, epoch: epoch))
     }
 
-    private static func takeWork(as run: RunID, _ machine: inout SessionMachine) throws(Refusal) {
+    static func takeWork(as run: RunID, _ machine: inout SessionMachine) throws(Refusal) {
         if let queued = machine.queuedRun(for: Scope.agent) {
             guard queued == run, let epoch = machine.run(run)?.epoch else { return }
             _ = try machine.startRun(request(run, epoch: epoch + 1), by: .agent(Scope.agent), at: Scope.time)
@@ -147,14 +151,14 @@ extension Action {
         try write(known == nil ? [.messageStarted(id: message)] : [.messageEnded(id: message)], run, &machine)
     }
 
-    private static func write(
+    static func write(
         _ events: [AgentEvent], _ run: RunID, _ machine: inout SessionMachine
     ) throws(Refusal) {
         _ = try machine.write(events, run: run, token: current(run, machine), number: nil, at: Scope.time)
     }
 
     /// At most one process after another, so that there is an end to the epochs.
-    private static func adopt(_ run: RunID, _ machine: inout SessionMachine) throws(Refusal) {
+    static func adopt(_ run: RunID, _ machine: inout SessionMachine) throws(Refusal) {
         guard let epoch = machine.run(run)?.epoch, epoch < 3 else { return }
         _ = try machine.adopt(
             run, token: current(run, machine), request: WorkID(unchecked: "adopt-\(epoch)"),
@@ -162,7 +166,7 @@ extension Action {
             at: Scope.time)
     }
 
-    private static func current(_ run: RunID, _ machine: SessionMachine) -> String {
+    static func current(_ run: RunID, _ machine: SessionMachine) -> String {
         Scope.token(run, epoch: machine.run(run)?.epoch ?? 0)
     }
 }
@@ -170,7 +174,7 @@ extension Action {
 // MARK: What happens
 
 extension Action {
-    private static func fate(_ run: RunID) -> [Action] {
+    static func fate(_ run: RunID) -> [Action] {
         [
             Action("the lease of \(run) runs out") { (machine) throws(Refusal) in
                 machine.expireLease(of: run, at: Scope.time)

@@ -15,45 +15,56 @@ package struct Exploration {
         package var violation: (rule: String, path: [String])?
         /// Whether there was nothing left to visit before the depth was reached.
         package var isComplete = false
+        fileprivate var actions: [String] = []
 
         /// Actions that never did anything.
-        package var idle: [String] { Action.all.map(\.name).filter { taken[$0] == nil } }
+        package var idle: [String] { actions.filter { taken[$0] == nil } }
     }
 
     private struct Node {
         var machine: SessionMachine
-        var view: StateView
+        var key: StateKey
         /// The place of its step in `steps`.
         var step: Int
     }
 
     private var report = Report()
-    private var known: Set<StateView> = []
+    private let model: Model
+    private var known: Set<StateKey> = []
     /// How each state was reached first: the step before, and the action.
     private var steps: [(before: Int, action: Int)] = []
     private let progress: (Report) -> Void
 
-    private init(_ progress: @escaping (Report) -> Void) { self.progress = progress }
+    private init(_ model: Model, _ progress: @escaping (Report) -> Void) {
+        self.model = model
+        self.progress = progress
+        report.actions = model.actions.map(\.name)
+    }
 
-    /// - Parameter progress: Called after each depth.
-    package static func run(depth: Int, progress: @escaping (Report) -> Void = { _ in }) -> Report {
-        var exploration = Exploration(progress)
+    /// - Parameters:
+    ///   - depth: How many actions one after the other; without it, until nothing is left to visit.
+    ///   - progress: Called after each depth.
+    package static func run(
+        _ model: Model, depth: Int = .max, progress: @escaping (Report) -> Void = { _ in }
+    ) -> Report {
+        var exploration = Exploration(model, progress)
         exploration.explore(depth)
         return exploration.report
     }
 
     private mutating func explore(_ depth: Int) {
         let machine = Scope.newSession()
-        let start = Node(machine: machine, view: StateView(machine), step: -1)
-        known.insert(start.view)
+        let start = Node(machine: machine, key: model.key(machine), step: -1)
+        known.insert(start.key)
         report.states = 1
         var frontier = [start]
         while report.depth < depth, !frontier.isEmpty, report.violation == nil {
             report.depth += 1
             var next: [Node] = []
-            for node in frontier {
-                for action in Action.all.indices {
-                    if let reached = take(action, from: node) { next.append(reached) }
+            while let node = frontier.popLast() {
+                let view = StateView(node.machine)
+                for action in model.actions.indices {
+                    if let reached = take(action, from: node, view) { next.append(reached) }
                     if report.violation != nil { return }
                 }
             }
@@ -64,8 +75,8 @@ package struct Exploration {
     }
 
     /// The state that an action leads to, if it was not known.
-    private mutating func take(_ index: Int, from node: Node) -> Node? {
-        let action = Action.all[index]
+    private mutating func take(_ index: Int, from node: Node, _ before: StateView) -> Node? {
+        let action = model.actions[index]
         var machine = node.machine
         report.steps += 1
         do throws(Refusal) {
@@ -73,14 +84,17 @@ package struct Exploration {
         } catch {
             report.refused[error.code.rawValue, default: 0] += 1
         }
-        let events = (machine.drain()?.records ?? []).compactMap { Event(stored: $0.payload) }
-        let view = StateView(machine)
-        if view != node.view { report.taken[action.name, default: 0] += 1 }
-        let isNew = known.insert(view).inserted
+        let records = machine.drain()?.records ?? []
+        let key = model.key(machine)
+        if records.isEmpty, key == node.key { return nil }
+        report.taken[action.name, default: 0] += 1
+        let isNew = known.insert(key).inserted
         do throws(Violation) {
-            try Rules.check(node.view, view, events)
+            let view = StateView(machine)
+            try Rules.check(before, view, records.compactMap { Event(stored: $0.payload) })
             if isNew {
                 try Rules.check(machine, view)
+                try Rules.checkRetries(machine)
                 try Rules.checkEnd(machine)
             }
         } catch {
@@ -90,14 +104,14 @@ package struct Exploration {
         guard isNew else { return nil }
         report.states += 1
         steps.append((node.step, index))
-        return Node(machine: machine, view: view, step: steps.count - 1)
+        return Node(machine: machine, key: key, step: steps.count - 1)
     }
 
     private func path(to step: Int) -> [String] {
         var names: [String] = []
         var step = step
         while step >= 0 {
-            names.append(Action.all[steps[step].action].name)
+            names.append(model.actions[steps[step].action].name)
             step = steps[step].before
         }
         return names.reversed()

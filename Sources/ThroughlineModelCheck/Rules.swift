@@ -165,6 +165,37 @@ enum Rules {
         }
     }
 
+    /// Whoever says again what has been said changes nothing, whatever it came to.
+    static func checkRetries(_ machine: SessionMachine) throws(Violation) {
+        for command in machine.allCommands {
+            var copy = machine
+            let isNew =
+                switch command.verb {
+                case .takeover: copy.takeBaton(command.id, by: Scope.bob, at: Scope.time)
+                case .handback:
+                    copy.returnBaton(
+                        command.id, note: [], as: MessageNames(message: MessageID(unchecked: "again"), parts: []),
+                        by: Scope.bob, at: Scope.time)
+                default: (try? copy.take(command.order, as: command.id, by: command.by, at: Scope.time)) ?? true
+                }
+            try require(!isNew && copy.drain() == nil, "command \(command.id) does something again")
+        }
+        for request in machine.allRequests where request.state != .open {
+            for by in [Scope.ada, Scope.bob] {
+                var copy = machine
+                let reply = AgentRequest.Reply(id: ReplyID(unchecked: by.id), value: Array("\"\(by.id)\"".utf8))
+                let isNew = (try? copy.answer(request.id, reply, by: by, at: Scope.time)) ?? false
+                let isRetry = request.answer?.by.id == by.id && request.state == .resolved
+                try require(!isNew && copy.drain() == nil, "request \(request.id) is answered again")
+                if isRetry {
+                    try require(
+                        (try? copy.answer(request.id, reply, by: by, at: Scope.time)) == false,
+                        "the answer to \(request.id) is not known again")
+                }
+            }
+        }
+    }
+
     /// Whatever has begun comes to an end by itself when all agents are gone and time passes.
     static func checkEnd(_ machine: SessionMachine) throws(Violation) {
         var machine = machine

@@ -32,7 +32,8 @@ import ThroughlineCore
 
     @Test func `a refused write leaves the usage as it was`() throws {
         var scene = try scene()
-        #expect(code { try scene.write([.runUpdated(usage: usage(101)), Scene.append("no", 0, "x")]) } == .partNotFound)
+        #expect(
+            code { try scene.write([.runUpdated(usage: usage(101)), Scene.append("no", 0, "x")]) } == .partNotFound)
         #expect(scene.take() == [] && scene.machine.run(RunID("r")!)?.state == .active)
         #expect(scene.machine.run(RunID("r")!)?.usage == nil)
     }

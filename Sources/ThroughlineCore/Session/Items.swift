@@ -211,10 +211,10 @@ public struct Run: Hashable, Sendable {
     /// The number of the last write taken.
     var written: UInt64 = 0
     /// The cancel whose holder has not been told yet.
-    var untold: CommandID?
+    package var untold: CommandID?
     var openMessages: [MessageID] = []
     /// How it will end when those below it have; see ``waitsForChildren``.
-    var held: EventBody.RunEnd?
+    package var held: EventBody.RunEnd?
     /// The accepted commands that its agent has not carried out yet, oldest first.
     var pending: [CommandID] = []
 

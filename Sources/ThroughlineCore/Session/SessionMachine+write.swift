@@ -140,8 +140,9 @@ extension SessionMachine {
         let body: EventBody
         switch event {
         case .runUpdated(let label, let progress, let usage):
-            guard label ?? now.label != now.label || progress ?? now.progress != now.progress
-                || usage ?? now.usage != now.usage
+            guard
+                label ?? now.label != now.label || progress ?? now.progress != now.progress
+                    || usage ?? now.usage != now.usage
             else { return }
             body = .runUpdated(.init(id: run.id, label: label, progress: progress, usage: usage))
         case .runWaiting(let reason):

@@ -32,6 +32,12 @@ struct SessionTimers: Sendable {
         next = times.values.min()
     }
 
+    mutating func take(_ name: String) -> SessionTimer? {
+        guard let timer = times.keys.first(where: { $0.name == name }) else { return nil }
+        clear(timer)
+        return timer
+    }
+
     /// The timers whose time has come, the earliest first. Those of one millisecond come in the order of their names: it must
     /// not depend on chance.
     mutating func takeDue(_ now: Timestamp) -> [SessionTimer] {
@@ -66,17 +72,25 @@ extension SessionMachine {
     public mutating func wake(at: Timestamp) -> [AgentRequestID] {
         var expired: [AgentRequestID] = []
         for timer in timers.takeDue(at) {
-            switch timer {
-            case .command(let id): commandIsDue(id, at: at)
-            case .request(let id):
-                expire(id, at: at)
-                expired.append(id)
-            case .baton: batonIsDue(at: at)
-            case .budget(let id): budgetIsDue(of: id, at: at)
-            case .orphan(let id): orphanIsDue(id, at: at)
-            }
+            if case .request(let id) = timer { expired.append(id) }
+            isDue(timer, at: at)
         }
         return expired
+    }
+
+    private mutating func isDue(_ timer: SessionTimer, at: Timestamp) {
+        switch timer {
+        case .command(let id): commandIsDue(id, at: at)
+        case .request(let id): expire(id, at: at)
+        case .baton: batonIsDue(at: at)
+        case .budget(let id): budgetIsDue(of: id, at: at)
+        case .orphan(let id): orphanIsDue(id, at: at)
+        }
+    }
+
+    /// Does what is due at some time, by its name, and lets all else wait: for a check that takes time in every order.
+    package mutating func letBeDue(_ name: String, at: Timestamp) {
+        if let timer = timers.take(name) { isDue(timer, at: at) }
     }
 }
 
