@@ -16,6 +16,19 @@ public enum Access {
         default: return
         }
     }
+
+    /// The same for what is answered later: false if somebody may not, and then `completion` has been told why.
+    static func permits<Value>(
+        _ verbs: Verb..., to participant: Participant, orTell completion: (Result<Value, Refusal>) -> Void
+    ) -> Bool {
+        do throws(Refusal) {
+            for verb in verbs { try require(verb, of: participant) }
+            return true
+        } catch {
+            completion(.failure(error))
+            return false
+        }
+    }
 }
 
 extension Operation {

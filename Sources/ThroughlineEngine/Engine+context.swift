@@ -6,11 +6,7 @@ extension Engine {
         of session: SessionID, _ query: ContextQuery, by participant: Participant,
         then completion: @escaping AnswerCompletion
     ) {
-        do throws(Refusal) {
-            try Access.require(.read, of: participant)
-        } catch {
-            return completion(.failure(error))
-        }
+        guard Access.permits(.read, to: participant, orTell: completion) else { return }
         decide(on: session) { (state) throws(Refusal) in
             let context = try state.machine.context(query, for: participant.clearance)
             return Answer(

@@ -10,12 +10,7 @@ extension Engine {
         _ source: SessionID, at sequence: SequenceNumber?, as id: SessionID?, title: String?,
         by participant: Participant, then completion: @escaping AnswerCompletion
     ) {
-        do throws(Refusal) {
-            try Access.require(.read, of: participant)
-            try Access.require(.write, of: participant)
-        } catch {
-            return completion(.failure(error))
-        }
+        guard Access.permits(.read, .write, to: participant, orTell: completion) else { return }
         let id = id ?? SessionID(unchecked: randomID("s-"))
         decide(on: source) { (state) throws(Refusal) in
             let tail = state.machine.tail

@@ -6,11 +6,7 @@ extension Engine {
         _ operation: Operation, on session: SessionID, by participant: Participant, holder: HolderConnection? = nil,
         then completion: @escaping AnswerCompletion
     ) {
-        do throws(Refusal) {
-            try Access.require(operation.verb, of: participant)
-        } catch {
-            return completion(.failure(error))
-        }
+        guard Access.permits(operation.verb, to: participant, orTell: completion) else { return }
         switch operation {
         case .create(let title, let metadata, let policies):
             let info = SessionInfo(
@@ -52,11 +48,7 @@ extension Engine {
         of session: SessionID, _ page: SnapshotPage, by participant: Participant,
         then completion: @escaping @Sendable (Result<[UInt8], Refusal>) -> Void
     ) {
-        do throws(Refusal) {
-            try Access.require(.read, of: participant)
-        } catch {
-            return completion(.failure(error))
-        }
+        guard Access.permits(.read, to: participant, orTell: completion) else { return }
         var page = page
         page.clearance = participant.clearance
         decide(on: session) { [page] (state) throws(Refusal) in

@@ -22,11 +22,7 @@ extension Engine {
         of session: SessionID, after position: SequenceNumber, limit: Int, by participant: Participant,
         then completion: @escaping @Sendable (Result<EventPage, Refusal>) -> Void
     ) {
-        do throws(Refusal) {
-            try Access.require(.read, of: participant)
-        } catch {
-            return completion(.failure(error))
-        }
+        guard Access.permits(.read, to: participant, orTell: completion) else { return }
         decide(on: session) { (state) throws(Refusal) in
             let tail = state.machine.tail
             guard position <= tail else {

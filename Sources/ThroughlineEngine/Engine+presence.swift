@@ -43,11 +43,7 @@ extension Engine {
         _ word: PresenceWord, in session: SessionID, by participant: Participant,
         then completion: @escaping AnswerCompletion
     ) {
-        do throws(Refusal) {
-            try Access.require(.read, of: participant)
-        } catch {
-            return completion(.failure(error))
-        }
+        guard Access.permits(.read, to: participant, orTell: completion) else { return }
         lookUp(session) { [self] result in
             completion(
                 result.map { live in
@@ -64,11 +60,7 @@ extension Engine {
         upTo sequence: SequenceNumber, in session: SessionID, by participant: Participant,
         then completion: @escaping AnswerCompletion
     ) {
-        do throws(Refusal) {
-            try Access.require(.read, of: participant)
-        } catch {
-            return completion(.failure(error))
-        }
+        guard Access.permits(.read, to: participant, orTell: completion) else { return }
         decide(on: session) { [self] (state) throws(Refusal) in
             let read = state.machine.markRead(upTo: sequence, by: participant, at: environment.now())
             let answer = Answer(
@@ -90,11 +82,7 @@ extension Engine {
     public func presence(
         in session: SessionID, by participant: Participant, then completion: @escaping AnswerCompletion
     ) {
-        do throws(Refusal) {
-            try Access.require(.read, of: participant)
-        } catch {
-            return completion(.failure(error))
-        }
+        guard Access.permits(.read, to: participant, orTell: completion) else { return }
         lookUp(session) { [self] result in completion(result.map { presenceAnswer($0) }) }
     }
 

@@ -45,11 +45,7 @@ extension Engine {
         _ subscription: Subscription, from start: ReadStart, by participant: Participant,
         then completion: @escaping @Sendable (Result<Attachment, Refusal>) -> Void
     ) {
-        do throws(Refusal) {
-            try Access.require(.read, of: participant)
-        } catch {
-            return completion(.failure(error))
-        }
+        guard Access.permits(.read, to: participant, orTell: completion) else { return }
         subscription.setReader(participant)
         decide(on: subscription.session) { [self] (state) throws(Refusal) in
             let tail = state.machine.tail
