@@ -56,6 +56,27 @@ struct CommandTarget: ParsableArguments {
     }
 }
 
+/// What every order to an agent is given with.
+struct AgentOrder: ParsableArguments {
+    @OptionGroup var options: SessionOptions
+    @OptionGroup var target: CommandTarget
+
+    @Argument(help: "The session's id.")
+    var session: String
+
+    @Option(help: "How many seconds to wait for the agent, up to 30.")
+    var wait = 10
+
+    @Flag(help: "The command as JSON.")
+    var json = false
+
+    /// Gives it, and says what became of it.
+    func give(_ verb: String, text: String? = nil, done: String) async throws {
+        try await RunCommand(client: options.client, session: session, asJSON: json, done: done)
+            .give(target.command(verb, text: text), wait: wait)
+    }
+}
+
 /// Gives an order to a run that is active, and says what became of it.
 struct RunCommand {
     let client: ServerClient

@@ -12,23 +12,10 @@ struct SessionInterrupt: AsyncParsableCommand {
               throughline session interrupt sea "Shorter."
             """)
 
-    @OptionGroup var options: SessionOptions
-    @OptionGroup var target: CommandTarget
-
-    @Argument(help: "The session's id.")
-    var session: String
+    @OptionGroup var order: AgentOrder
 
     @Argument(help: "What to go on with.")
     var text: String?
 
-    @Option(help: "How many seconds to wait for the agent, up to 30.")
-    var wait = 10
-
-    @Flag(help: "The command as JSON.")
-    var json = false
-
-    func run() async throws {
-        try await RunCommand(client: options.client, session: session, asJSON: json, done: "Interrupted.")
-            .give(target.command("interrupt", text: text), wait: wait)
-    }
+    func run() async throws { try await order.give("interrupt", text: text, done: "Interrupted.") }
 }

@@ -12,22 +12,9 @@ struct SessionPause: AsyncParsableCommand {
               throughline session pause sea --run r-7f
             """)
 
-    @OptionGroup var options: SessionOptions
-    @OptionGroup var target: CommandTarget
+    @OptionGroup var order: AgentOrder
 
-    @Argument(help: "The session's id.")
-    var session: String
-
-    @Option(help: "How many seconds to wait for the agent, up to 30.")
-    var wait = 10
-
-    @Flag(help: "The command as JSON.")
-    var json = false
-
-    func run() async throws {
-        try await RunCommand(client: options.client, session: session, asJSON: json, done: "Paused.")
-            .give(target.command("pause"), wait: wait)
-    }
+    func run() async throws { try await order.give("pause", done: "Paused.") }
 }
 
 /// `throughline session resume`
@@ -41,20 +28,7 @@ struct SessionResume: AsyncParsableCommand {
               throughline session resume sea
             """)
 
-    @OptionGroup var options: SessionOptions
-    @OptionGroup var target: CommandTarget
+    @OptionGroup var order: AgentOrder
 
-    @Argument(help: "The session's id.")
-    var session: String
-
-    @Option(help: "How many seconds to wait for the agent, up to 30.")
-    var wait = 10
-
-    @Flag(help: "The command as JSON.")
-    var json = false
-
-    func run() async throws {
-        try await RunCommand(client: options.client, session: session, asJSON: json, done: "It goes on.")
-            .give(target.command("resume"), wait: wait)
-    }
+    func run() async throws { try await order.give("resume", done: "It goes on.") }
 }
