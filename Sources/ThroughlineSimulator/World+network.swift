@@ -48,15 +48,19 @@ extension World {
         letter.arrive()
     }
 
-    /// What a server would do that does not look at the lease of a write.
-    func letThrough(_ operation: Operation, _ session: SessionModel, _ refusal: Refusal, _ server: SimulatedServer) {
-        guard refusal.code == .runFenced, case .write(var write) = operation, let token = tokens[write.run] else {
-            return
-        }
-        write.token = token
-        write.number = nil
+    /// An agent that has lost its run goes on writing: what a server would do that does not look at the lease of a write.
+    func letThrough(_ operation: Operation, _ session: SessionModel, _ refusal: Refusal) {
+        guard refusal.code == .runFenced, case .write(let write) = operation else { return }
+        lateWriters[write.run] = session
+        writeLate(write.run)
+    }
+
+    /// The same once another agent has the run, whose lease it is then taken for.
+    func writeLate(_ run: RunID) {
+        guard let session = lateWriters[run], let token = tokens[run] else { return }
         // What it had begun was ended when it lost the run: it begins something new.
-        write.events = [.messageStarted(id: MessageID("\(write.run.value)-late-\(sentLetters)")!)]
-        server.engine.perform(.write(write), on: session.id, by: .server) { _ in }
+        let event = AgentEvent.messageStarted(id: MessageID("\(run.value)-late-\(sentLetters)")!)
+        let write = Operation.Write(run: run, token: token, number: nil, events: [event])
+        server?.engine.perform(.write(write), on: session.id, by: .server) { _ in }
     }
 }

@@ -31,6 +31,8 @@ final class World {
     private(set) var restarts = 0
     /// The token of each run's lease, as it was given out last.
     var tokens: [RunID: String] = [:]
+    /// Where ``Mutation/fencedWrite`` is: the runs whose former agents go on writing.
+    var lateWriters: [RunID: SessionModel] = [:]
 
     init(seed: UInt64, mutation: Mutation?, trace: Trace) {
         random = SeededRandom(seed: seed)

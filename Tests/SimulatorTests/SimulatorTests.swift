@@ -53,7 +53,7 @@ private let builtProducts: URL = {
 
     @Test(arguments: [
         "no-log-sync", "no-archive-sync", "no-folder-sync", "early-acknowledgement", "lost-notes", "no-input-dedup",
-        "no-zeroing", "doubled-delivery", "request-won-twice", "stop-at-disconnect",
+        "no-zeroing", "doubled-delivery", "request-won-twice", "stop-at-disconnect", "fenced-write", "lost-at-hand-on",
     ])
     func `notices a fault in the server`(_ mutation: String) async throws {
         // Which seed does depends on all that is random: ten at a time. What no-blanking leaves behind is too rare here:

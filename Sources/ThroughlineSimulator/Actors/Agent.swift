@@ -155,6 +155,7 @@ final class Agent {
         wasFrozen = false
         world.tokens[run] = token
         if epoch > 1 { world.counts.add(.runHandedOn) }
+        world.writeLate(run)
         job = Job(
             session: session, run: run, epoch: epoch, token: token, lease: leaseMilliseconds,
             pieces: world.isNarrow ? 24 : 3,
@@ -285,7 +286,7 @@ final class Agent {
             switch result {
             case .success(let answer): seen(answer, server)
             case .failure(let refusal):
-                if world.mutation == .fencedWrite { world.letThrough(operation, session, refusal, server) }
+                if world.mutation == .fencedWrite { world.letThrough(operation, session, refusal) }
                 world.oracle.check(refusal, of: session, hold: hold, server)
             }
         } then: { result in

@@ -18,9 +18,9 @@ struct SessionReducer {
     var commands = Items()
     var requests = Items()
     /// Those without an end, in order.
-    private(set) var openRequests: [String] = []
+    var openRequests: [String] = []
     var baton: Plain?
-    private(set) var batonTimeouts = 0
+    var batonTimeouts = 0
     /// The messages that are not for everyone.
     private var restricted: Set<String> = []
     /// The queued inputs in the order in which they are handed out.
@@ -30,10 +30,10 @@ struct SessionReducer {
     private var parts: [String: Plain] = [:]
     private var texts: [String: [UInt8]] = [:]
     private var messageOf: [String: String] = [:]
-    private var lastAt = 0
+    var lastAt = 0
     /// The epoch in which each run was last left without an agent.
-    private var lost: [String: Int] = [:]
-    private var branches: [(siblings: [String], selected: String)] = []
+    var lost: [String: Int] = [:]
+    var branches: [(siblings: [String], selected: String)] = []
 
     /// - Returns: The run whose output this is, and it in short, where it is an agent's.
     mutating func apply(_ event: Plain) throws(Violation) -> (run: String, what: String)? {
@@ -124,7 +124,7 @@ struct SessionReducer {
 
     // MARK: One method for each kind of event
 
-    private mutating func add(
+    mutating func add(
         to items: WritableKeyPath<Self, Items>, _ event: Plain, _ member: String, state: String?
     ) throws(Violation) {
         guard var item = event[member], let id = item["id"]?.text else {
@@ -139,7 +139,7 @@ struct SessionReducer {
         self[keyPath: items].byID[id] = item
     }
 
-    private mutating func change(
+    mutating func change(
         _ items: WritableKeyPath<Self, Items>, _ id: Plain?, _ body: (inout Plain) -> Void
     ) throws(Violation) {
         guard let id = id?.text, self[keyPath: items].byID[id] != nil else {
@@ -178,212 +178,9 @@ struct SessionReducer {
         leaveBranch(id)
     }
 
-    private mutating func answerInput(_ event: Plain) throws(Violation) {
-        guard let id = event["input"]?["id"]?.text, queue.contains(id) else {
-            throw Violation("event \(seq) answers an input that is not queued")
-        }
-        queue.removeAll { $0 == id }
-        try change(\.inputs, event["input"]?["id"]) { $0["state"] = .string("answered") }
-    }
-
-    private mutating func takeBaton(_ event: Plain) throws(Violation) {
-        if let holder = baton?["by"]?["id"], holder != event["by"]?["id"] {
-            throw Violation("event \(seq) takes the baton from \(holder.text)")
-        }
-        var taken = Plain.object([:])
-        for name in ["by", "seq", "at"] { taken[name] = event[name] }
-        taken["limit"] = event["baton"]?["limit"]
-        baton = taken
-    }
-
-    private mutating func returnBaton(_ event: Plain) throws(Violation) {
-        guard baton != nil else { throw Violation("event \(seq) returns the baton, which nobody has") }
-        baton = nil
-        if event["baton"]?["reason"]?.text == "timed_out" { batonTimeouts += 1 }
-    }
-
-    private mutating func enqueue(_ id: String, before other: Plain?) {
+    mutating func enqueue(_ id: String, before other: Plain?) {
         let place = other.flatMap { other in queue.firstIndex(of: other.text) }
         queue.insert(id, at: place ?? queue.count)
-    }
-
-    private mutating func changeRun(_ event: Plain) throws(Violation) {
-        guard let run = event["run"], let id = run["id"] else { throw Violation("event \(seq) is about no run") }
-        try requireActive(id.text)
-        try change(\.runs, id) {
-            for name in ["label", "progress", "usage"] where run[name] != nil { $0[name] = run[name] }
-            switch event["type"]?.text {
-            case "run.waiting":
-                $0["state"] = .string("waiting")
-                $0["waiting"] = run["reason"]
-            case "run.resumed":
-                $0["state"] = .string("active")
-                $0["waiting"] = nil
-            default: break
-            }
-        }
-    }
-
-    private mutating func addSibling(_ event: Plain) throws(Violation) {
-        guard let id = event["input"]?["id"]?.text, let replaced = event["input"]?["replaces"]?.text else { return }
-        guard let state = inputs.byID[replaced]?["state"]?.text, state != "queued" else {
-            throw Violation("event \(seq) replaces input \(replaced), which is queued or absent")
-        }
-        if let place = branches.firstIndex(where: { $0.siblings.contains(replaced) }) {
-            branches[place].siblings.append(id)
-            branches[place].selected = id
-        } else {
-            branches.append(([replaced, id], id))
-        }
-    }
-
-    private mutating func switchBranch(_ event: Plain) throws(Violation) {
-        let id = event["branch"]?["input"]?.text ?? ""
-        guard let place = branches.firstIndex(where: { $0.siblings.contains(id) }), branches[place].selected != id,
-            inputs.byID[id]?["state"]?.text != "withdrawn"
-        else { throw Violation("event \(seq) switches to \(id)") }
-        branches[place].selected = id
-    }
-
-    private mutating func leaveBranch(_ id: String) {
-        guard let place = branches.firstIndex(where: { $0.selected == id }),
-            let other = branches[place].siblings.last(where: { inputs.byID[$0]?["state"]?.text != "withdrawn" })
-        else { return }
-        branches[place].selected = other
-    }
-
-    private mutating func startRun(_ event: Plain) throws(Violation) {
-        guard baton == nil else { throw Violation("event \(seq) starts a run while an operator answers") }
-        if let id = event["run"]?["id"]?.text, runs.byID[id] != nil { return try takeOn(event, id) }
-        try add(to: \.runs, event, "run", state: "active")
-        guard let run = event["run"], let id = run["id"] else { return }
-        try change(\.runs, id) { $0["lease"] = nil }
-        for input in run["inputs"]?.elements ?? [] {
-            guard inputs.byID[input.text]?["state"]?.text == "queued" else {
-                throw Violation("event \(seq): run \(id.text) takes input \(input.text), which is not queued")
-            }
-            try change(\.inputs, input) {
-                $0["state"] = .string("claimed")
-                $0["run"] = id
-            }
-            queue.removeAll { $0 == input.text }
-        }
-    }
-
-    /// A run that was lost is begun again: the same, with the next epoch.
-    private mutating func takeOn(_ event: Plain, _ id: String) throws(Violation) {
-        guard let run = runs.byID[id], let again = event["run"], run["state"]?.text == "queued",
-            again["epoch"]?.number == (run["epoch"]?.number ?? 0) + 1, again["inputs"] == run["inputs"],
-            again["attempt"] == run["attempt"], again["agent"] == run["agent"]
-        else { throw Violation("event \(seq) starts run \(id) again") }
-        let done = steps(of: id).filter { $0["status"]?.text == "complete" }.compactMap { $0["id"] }
-        try supersede(id) { step in step.map { !done.contains($0) } ?? true }
-        try change(\.runs, .string(id)) {
-            $0["epoch"] = again["epoch"]
-            $0["accepts"] = again["accepts"]
-            $0["state"] = .string("active")
-            $0["notBefore"] = nil
-        }
-    }
-
-    private mutating func queueRun(_ event: Plain) throws(Violation) {
-        guard let id = event["run"]?["id"], let run = runs.byID[id.text],
-            let attempt = event["run"]?["attempt"]?.number,
-            isActive(run: id.text), attempt == (run["attempt"]?.number ?? 1) + 1,
-            attempt <= run["attempts"]?.number ?? 1, run["inputs"]?.elements.isEmpty == false
-        else { throw Violation("event \(seq) queues a run that cannot be") }
-        try requireNothingOpen(of: id)
-        lost[id.text] = epochOf(run: id.text)
-        try change(\.runs, id) {
-            $0["state"] = .string("queued")
-            $0["waiting"] = nil
-            for name in ["attempt", "notBefore"] { $0[name] = event["run"]?[name] }
-        }
-    }
-
-    private mutating func adoptRun(_ event: Plain) throws(Violation) {
-        guard let id = event["run"]?["id"], isActive(run: id.text),
-            event["run"]?["epoch"]?.number == epochOf(run: id.text) + 1
-        else { throw Violation("event \(seq) adopts a run that cannot be") }
-        try change(\.runs, id) { $0["epoch"] = event["run"]?["epoch"] }
-    }
-
-    private mutating func endRun(_ event: Plain) throws(Violation) {
-        guard let end = event["run"], let reason = end["reason"], let id = end["id"] else {
-            throw Violation("event \(seq) ends no run")
-        }
-        guard isActive(run: id.text) || stateOf(run: id.text) == "queued" else {
-            throw Violation("event \(seq) ends run \(id.text) again")
-        }
-        try change(\.runs, id) {
-            $0["state"] = reason
-            $0["ended"] = event["at"]
-            $0["waiting"] = nil
-            $0["notBefore"] = nil
-            for name in ["usage", "error"] where end[name] != nil { $0[name] = end[name] }
-        }
-        let answered = ["completed": "answered", "cancelled": "cancelled"][reason.text] ?? "unanswered"
-        for input in runs.byID[id.text]?["inputs"]?.elements ?? [] {
-            try change(\.inputs, input) { $0["state"] = .string(answered) }
-        }
-        try requireNothingOpen(of: id)
-    }
-
-    private func requireNothingOpen(of run: Plain) throws(Violation) {
-        for request in requests.all where request["run"] == run && request["state"]?.text == "open" {
-            throw Violation("run \(run.text) is left, and its request \(request["id"]?.text ?? "?") is open")
-        }
-        for message in messages.order where messages.byID[message]?["run"] == run {
-            guard messages.byID[message]?["status"]?.text != "streaming" else {
-                throw Violation("run \(run.text) is left, and its message \(message) is open")
-            }
-        }
-    }
-
-    private func steps(of run: String) -> [Plain] { runs.byID[run]?["steps"]?.elements ?? [] }
-
-    private mutating func startStep(_ event: Plain) throws(Violation) -> (run: String, what: String)? {
-        guard var step = event["step"], let run = step["run"]?.text, let id = step["id"] else {
-            throw Violation("event \(seq) starts no step")
-        }
-        try requireActive(run)
-        step["run"] = nil
-        step["status"] = .string("streaming")
-        var steps = steps(of: run)
-        if let place = steps.firstIndex(where: { $0["id"] == id }) {
-            guard step["attempt"]?.number ?? 0 > steps[place]["attempt"]?.number ?? 0 else {
-                throw Violation("event \(seq) starts step \(id.text) of run \(run) again as the same attempt")
-            }
-            steps[place] = step
-            try supersede(run) { $0 == id }
-        } else {
-            steps.append(step)
-        }
-        try change(\.runs, .string(run)) { $0["steps"] = .array(steps) }
-        return (run, "step \(id.text)")
-    }
-
-    private mutating func endStep(_ event: Plain) throws(Violation) -> (run: String, what: String)? {
-        guard let run = event["step"]?["run"]?.text, let id = event["step"]?["id"],
-            let status = event["step"]?["status"]
-        else { throw Violation("event \(seq) ends no step") }
-        try requireActive(run)
-        var steps = steps(of: run)
-        guard let place = steps.firstIndex(where: { $0["id"] == id && $0["status"]?.text == "streaming" }) else {
-            throw Violation("event \(seq) ends step \(id.text) of run \(run), which is not open")
-        }
-        steps[place]["status"] = status
-        try change(\.runs, .string(run)) { $0["steps"] = .array(steps) }
-        return status.text == "complete" ? (run, "end step \(id.text)") : nil
-    }
-
-    private mutating func supersede(_ run: String, _ matches: (Plain?) -> Bool) throws(Violation) {
-        for id in messages.order where messages.byID[id]?["run"]?.text == run && matches(messages.byID[id]?["step"]) {
-            guard messages.byID[id]?["status"]?.text != "streaming" else {
-                throw Violation("event \(seq) supersedes message \(id), which is open")
-            }
-            messages.byID[id]?["superseded"] = .other("true")
-        }
     }
 
     private mutating func startMessage(_ event: Plain) throws(Violation) -> (run: String, what: String)? {
@@ -453,22 +250,6 @@ struct SessionReducer {
         try checkBaton(after: commands.byID[id.text] ?? before)
     }
 
-    /// A command about the baton has done what it says when it is applied, and was right to be rejected.
-    private func checkBaton(after command: Plain) throws(Violation) {
-        let holder = baton?["by"]?["id"]
-        let isRight =
-            switch (command["verb"]?.text, command["state"]?.text, command["reason"]?.text) {
-            case ("takeover", "applied", _): holder == command["by"]?["id"]
-            case ("handback", "applied", _): holder == nil
-            case ("takeover", "rejected", "baton_held"): holder != nil && holder != command["by"]?["id"]
-            case ("handback", "rejected", _): holder == nil
-            default: true
-            }
-        if !isRight {
-            throw Violation("event \(seq): \(command["verb"]?.text ?? "") is \(command["state"]?.text ?? "") wrongly")
-        }
-    }
-
     /// A steer that was sent as an input takes it along.
     private mutating func follow(_ input: Plain, of command: Plain?, _ state: String) throws(Violation) {
         let run = command?["run"]
@@ -492,53 +273,8 @@ struct SessionReducer {
         }
     }
 
-    private mutating func openRequest(_ event: Plain) throws(Violation) -> (run: String, what: String)? {
-        let id = event["request"]?["id"]?.text ?? ""
-        let run = event["request"]?["run"]?.text ?? ""
-        try requireActive(run)
-        try requireNoBaton()
-        if let known = requests.byID[id] {
-            guard known["state"]?.text == "open" else {
-                throw Violation("event \(seq) opens request \(id) after its end")
-            }
-            try change(\.requests, event["request"]?["id"]) {
-                $0 = event["request"] ?? .object([:])
-                for name in ["seq", "at", "by", "state"] { $0[name] = known[name] }
-            }
-        } else {
-            try add(to: \.requests, event, "request", state: "open")
-            openRequests.append(id)
-        }
-        guard let deadline = event["request"]?["deadline"]?.number, deadline > lastAt else {
-            throw Violation("event \(seq) opens request \(id) without a deadline")
-        }
-        return (run, "request \(id)")
-    }
-
-    /// A request has one end, and none before its deadline but by an answer or with its run.
-    private mutating func settleRequest(_ event: Plain) throws(Violation) {
-        let id = event["request"]?["id"]
-        guard let request = requests.byID[id?.text ?? ""], request["state"]?.text == "open" else {
-            throw Violation("event \(seq) ends request \(id?.text ?? "?") again")
-        }
-        let state = event["type"]?.text.split(separator: ".").last.map(String.init) ?? ""
-        if state == "expired", lastAt < request["deadline"]?.number ?? 0 {
-            throw Violation("event \(seq) ends request \(id?.text ?? "?") before its deadline")
-        }
-        openRequests.removeAll { $0 == id?.text }
-        try change(\.requests, id) {
-            $0["state"] = .string(state)
-            if var answer = event["request"]?["answer"] {
-                answer["by"] = event["by"]
-                answer["at"] = event["at"]
-                $0["answer"] = answer
-            }
-            if let reason = event["request"]?["reason"] { $0["reason"] = reason }
-        }
-    }
-
     /// An agent's output, for its run must be active; what the server ends for it has another status.
-    private func agents(
+    func agents(
         _ message: String, _ status: Plain?, _ what: String
     ) throws(Violation) -> (run: String, what: String)? {
         guard let run = messages.byID[message]?["run"]?.text else { return nil }
@@ -548,12 +284,7 @@ struct SessionReducer {
         return (run, what)
     }
 
-    private func requireNoBaton() throws(Violation) {
-        guard let baton else { return }
-        throw Violation("event \(seq) is an agent's, and \(baton["by"]?["id"]?.text ?? "an operator") answers")
-    }
-
-    private func requireActive(_ run: String) throws(Violation) {
+    func requireActive(_ run: String) throws(Violation) {
         guard isActive(run: run) else {
             throw Violation("event \(seq) is of run \(run), which has ended")
         }
