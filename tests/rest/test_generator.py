@@ -178,7 +178,7 @@ def test_edits_in_every_file_survive_added_renamed_and_removed_fields(tmp_path, 
     assert ups[-3:] == ["0004_change_users.up.sql", "0005_change_users.up.sql", "0006_change_users.up.sql"]
     assert 'RENAME COLUMN "name" TO "full_name"' in (folder / "migrations/0005_change_users.up.sql").read_text()
     if target == "express":
-        result = projects.API(folder, target).run("--test", "test/users.test.js", "test/sessions.test.js")
+        result = projects.API(folder, target).run("--test", "test/users.test.js", "test/throughline.test.js")
         assert "# fail 0" in result.stdout
 
 
@@ -274,6 +274,12 @@ def test_names_are_spelled_as_each_place_needs(folder):
     assert "isDone: { type: 'bool', column: 'is_done', default: false }" in model
     assert (folder / "src/models/person.js").exists() and (folder / "src/routes/people.js").exists()
     assert "to: 'categories', onDelete: 'setnull'" in (folder / "src/models/category.js").read_text()
+
+
+def test_a_resource_may_be_called_almost_like_a_type(folder):
+    generate(folder, "test", "name:string")
+    generate(folder, "result", "of:test:cascade")
+    assert "to: 'tests'" in (folder / "src/models/result.js").read_text()
 
 
 def test_nothing_is_asked_without_a_terminal(tmp_path):

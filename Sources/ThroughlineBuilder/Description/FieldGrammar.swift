@@ -69,10 +69,12 @@ public enum FieldGrammar {
         let words = Words(name)
         let isName = !words.words.isEmpty && name.utf8.allSatisfy { isLetterOrDigit($0) || $0 == 0x2D || $0 == 0x5F }
         guard isName else { throw unknownType(name, in: text) }
-        if let near = FieldType.simple.first(where: { distance($0.name, name) == 1 }) {
-            throw DescriptionError("There is no type ‘\(name)’ in ‘\(text)’. Did you mean \(near.name)?")
-        }
         return .relation(table: words.singular.plural.snake, onDelete: .restrict)
+    }
+
+    /// The type that is probably meant by a name that is none, and no resource either.
+    static func nearestType(to name: String) -> String? {
+        FieldType.simple.first { distance($0.name, name) == 1 }?.name
     }
 
     private static func unknownType(_ name: String, in text: String) -> DescriptionError {

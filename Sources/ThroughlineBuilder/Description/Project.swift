@@ -108,6 +108,11 @@ extension Project {
             known.insert(resource.table)
             for relation in resource.relations {
                 guard known.contains(relation.target) else {
+                    let name = Words(relation.target).singular.snake
+                    if let near = FieldGrammar.nearestType(to: name) {
+                        throw DescriptionError(
+                            "There is no type ‘\(name)’ for ‘\(relation.field.name)’. Did you mean \(near)?")
+                    }
                     throw DescriptionError(
                         "‘\(relation.field.name)’ of \(resource.singular.camel) leads to ‘\(relation.target)’, which is no resource"
                             + " before it. Known: \(known.sorted().joined(separator: ", ")).")

@@ -64,15 +64,16 @@ enum Samples {
         case .uuid: .string("00000000-0000-4000-8000-\(hexadecimal(UInt64(number), digits: 12))")
         case .json: ["number": .int(number)]
         case .choice(let values): .string(values[(number - 1) % values.count])
-        case .relation(let table, _): relation(to: table, field, in: project)
+        case .relation(let table, _): relation(to: table, field, in: project, number: number)
         }
     }
 
-    private static func relation(to table: String, _ field: Field, in project: Project) -> JSONValue {
+    /// The first seed of the other resource; where no two may refer to the same, each to its own.
+    private static func relation(to table: String, _ field: Field, in project: Project, number: Int) -> JSONValue {
         guard !field.isOptional || !field.isUnique, let target = project.resources.first(where: { $0.table == table })
         else { return .null }
         let isOwn = target.fields.contains(field)
-        return isOwn ? .null : .string(id(of: target, number: 1))
+        return isOwn ? .null : .string(id(of: target, number: field.isUnique ? number : 1))
     }
 
     private static let people: Set = [

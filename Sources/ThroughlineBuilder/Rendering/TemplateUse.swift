@@ -87,7 +87,7 @@ extension TemplateUse {
         .file("src/sessions.js", if: .sessions),
         .file("public/chat.html", from: "chat/chat.html", if: .sessions),
         .file("public/chat.js", from: "chat/chat.js", if: .sessions),
-        .file("test/sessions.test.js", if: .sessions),
+        .file("test/sessions.test.js", as: "test/throughline.test.js", if: .sessions),
         .file("src/token.js", if: .auth),
         .file("src/permissions.js", if: .auth),
         .file("src/auth/authenticate.js", if: .auth),
@@ -96,7 +96,7 @@ extension TemplateUse {
         .file("test/api.js"),
         .file("test/bodies.js"),
         .file("test/health.test.js"),
-        .file("test/tokens.test.js", if: .auth),
+        .file("test/tokens.test.js", as: "test/auth.test.js", if: .auth),
         .resource("test/resource.test.js", as: "test/{path}.test.js"),
     ]
 

@@ -1,0 +1,54 @@
+"""Whatever is described, the project passes its own tests, its migrations go up and down, and its documents are true.
+
+A small description by chance; REST_PROPERTIES="1 2 3" names others by their seeds, REST_PROPERTY_RESOURCES how many resources, REST_PROPERTY_TARGETS the targets.
+"""
+import os
+import subprocess
+
+import pytest
+
+import projects
+import random_projects
+from projects import throughline
+from test_documents import run_postman, run_schemathesis, validate_postman
+
+SEEDS = [int(seed) for seed in os.environ.get("REST_PROPERTIES", "3").split()]
+TARGETS = os.environ.get("REST_PROPERTY_TARGETS", "express").split()
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_any_description_makes_a_project_that_works(workshop, postgres, seed, target):
+    folder = workshop / f"chance-{target}-{seed}"
+    folder.mkdir()
+    project, commands = random_projects.describe(seed, folder, target, "postgres", count=int(os.environ.get("REST_PROPERTY_RESOURCES", "3")))
+    assert commands
+    assert "agree" in throughline("check", cwd=project).stdout
+    if target == "express":
+        (project / "node_modules").symlink_to(projects.NODE_MODULES)
+    else:
+        projects.build_swift(project)
+    name = f"chance-{target}-{seed}"
+    api = projects.API(project, target, DATABASE_URL=postgres.create_database(name))
+    for _ in range(2):
+        api.migrate()
+        while "There is nothing" not in api.migrate("down").stdout:
+            pass
+    assert postgres.sql(name, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == "migrations\n"
+    api.migrate()
+    if target == "express":
+        api.settings["TEST_DATABASE_URL"] = api.settings["DATABASE_URL"]
+        tests = sorted(str(path) for path in (project / "test").glob("*.test.js"))
+        result = api.run("--test", "--test-concurrency=1", *tests, timeout=300, check=False)
+        assert "# fail 0" in result.stdout and "on postgres" in result.stdout, (commands, result.stdout[-6000:])
+    api.settings["SEED"] = "true"
+    api.start()
+    try:
+        validate_postman(api)
+        run_postman(api)
+        if "REST_EXAMPLES" in os.environ:
+            run_schemathesis(api, str(seed))
+    except (AssertionError, subprocess.TimeoutExpired) as error:
+        raise AssertionError(f"{commands}\n{error}\n{api.log.read_text()[-2000:]}") from None
+    finally:
+        api.stop()
