@@ -31,13 +31,13 @@ enum Samples {
             resource.fields.filter(\.isRequired).map { ($0.name, value(of: $0, of: resource, in: project, number: 1)) })
     }
 
-    /// What the first request of a README creates: nothing has to be there before it.
+    /// What the first request of a README creates, as an argument in single quotes: the ids of others are variables of the shell.
     static func readmeBody(of resource: Resource, in project: Project) -> String {
         let required = resource.fields.map { field -> (String, JSONValue) in
-            guard case .relation(let table, _) = field.type else {
+            guard case .relation = field.type else {
                 return (field.name, value(of: field, of: resource, in: project, number: 3))
             }
-            return (field.name, field.isOptional ? .null : .string("<id of one of \(table)>"))
+            return (field.name, field.isOptional ? .null : .string("'$\(field.name)'"))
         }
         return JSONValue(required).compact
     }

@@ -54,6 +54,13 @@ enum TemplateContext {
             "hasRequiredRelations": .flag(resource.relations.contains { $0.field.isRequired }),
             "patchField": .text(resource.patchField.name),
             "readmeBody": .text(Samples.readmeBody(of: resource, in: project)),
+            "readmeLookups": .list(
+                resource.relations.filter { !$0.field.isOptional }.map { relation in
+                    let target = project.resources.first { $0.table == relation.target }
+                    return [
+                        "relation": .text(relation.field.name), "relatedPath": .text(target?.path ?? relation.target),
+                    ]
+                }),
         ]
     }
 
