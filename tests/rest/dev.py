@@ -28,6 +28,13 @@ class Dev:
         self.wait("listens on ", start)
         return re.findall(r"listens on (http://\S+)", self.log.read_text())[start - 1]
 
+    def pause(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def proceed(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+
     def stop(self):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)

@@ -75,6 +75,7 @@ def test_the_tutorial_can_be_done(target, tmp_path, postgres):
         "cp .env.example .env": f"sed s/:5432/:{postgres.port}/ .env.example > .env",
         "npm install": f"ln -sfn {projects.NODE_MODULES} node_modules",
     }
+    # What is changed between two looks at the first terminal is one change to dev, however long it takes here. The API goes on.
     shell, dev, seen, said = Shell(work, settings), None, collections.Counter(), ""
     try:
         for language, marks, text in blocks(target):
@@ -87,15 +88,19 @@ def test_the_tutorial_can_be_done(target, tmp_path, postgres):
                 dev = Dev(project, tmp_path / "dev.log", wait_seconds=WAIT_SECONDS, **settings)
             elif "server" in marks:
                 seen[text] += 1
+                dev.proceed()
                 dev.wait(text.strip(), seen[text])
+                dev.pause()
             elif language == "sh":
                 said = shell.run(text)
             elif language == "diff":
                 subprocess.run(["git", "apply", "--unidiff-zero", "-"], cwd=project, input=text, text=True, check=True)
             else:
                 assert_says(text, said)
+        dev.proceed()
         assert dev.stop() == 0
     finally:
         shell.stop()
         if dev:
+            dev.proceed()
             dev.stop()

@@ -95,7 +95,8 @@ struct ProjectPrograms {
 
     /// The packages that `npm install` would bring.
     var missingModules: [String] {
-        let needed = project.database == .postgres ? ["express", "pg"] : ["express"]
+        let package = try? JSONSerialization.jsonObject(with: Data((folder.read("package.json") ?? "").utf8))
+        let needed = ((package as? [String: Any])?["dependencies"] as? [String: Any])?.keys.sorted() ?? ["express"]
         return needed.filter { name in !folders.contains { isThere($0, "node_modules/\(name)/package.json") } }
     }
 
