@@ -134,7 +134,8 @@ extension TemplateUse {
     private static let kit = [
         "API", "APIContext", "Database", "DotEnv", "FieldType", "Fingerprint", "JSON", "JSONParser", "JSONWriter",
         "ListQuery",
-        "MemoryDatabase", "Model", "Problem", "Request+body", "Response+items", "Row", "Seeds", "Spelling", "Value",
+        "MemoryDatabase", "Model", "Problem", "Request+body", "RequestLog", "Response+items", "Row", "Seeds",
+        "Spelling", "Value",
     ]
 
     private static let authKit = ["Authenticator", "Caller", "GuardedStore", "Permissions"]
