@@ -21,12 +21,20 @@ import ThroughlineBuilder
     }
 
     @Test(arguments: [
-        "name", "name:", ":string", "a:strin", "a:enum(", "a:int=1.5", "a:text:unique", "A:int", "a b:int", "a:int;b",
+        "name", "name:", ":string", "a:enum(", "a:int=1.5", "a:text:unique", "A:int", "a b:int", "a:int;b",
     ])
     func `refuses what makes no sense`(text: String) {
         #expect(throws: DescriptionError.self) {
             try Resource("user", fields: [try FieldGrammar.parse(text)])
         }
+    }
+
+    /// It could be a relation to `strins`, so the project is asked, which knows its resources.
+    @Test func `is refused by a project if it names neither a type nor a resource`() throws {
+        let resource = try Resource("user", fields: [try FieldGrammar.parse("a:strin")])
+        let project = try Project(name: "shop", target: .express, database: .memory)
+        let refusal = #expect(throws: DescriptionError.self) { try project.adding(resource) }
+        #expect(refusal?.message.contains("Did you mean string?") == true)
     }
 
     @Test(
