@@ -101,13 +101,16 @@ struct RunCommand {
         }
     }
 
-    private static func words(for reason: String) -> String {
+    /// Why a command was not possible.
+    static func words(for reason: String) -> String {
         let words: [String: String] = [
             "nothing_active": "nobody is at work", "run_ended": "the run had ended",
             "several_active": "several are at work: name one with --run, `throughline session runs` lists them",
             "not_supported": "this agent does not understand it", "input_queued": "nobody has taken that input yet",
             "run_paused": "it is paused, or about to be", "run_not_paused": "it is not paused",
-            "run_resuming": "it goes on already", "timeout": "its time was up", "resumed": "it was resumed first",
+            "run_resuming": "it goes on already", "baton_held": "another operator answers",
+            "baton_not_held": "the agents answer already", "superseded": "a newer one came",
+            "timeout": "its time was up", "resumed": "it was resumed first",
         ]
         return words[reason] ?? reason
     }

@@ -9,6 +9,9 @@ struct LivePrinter {
     private var run: String?
     private var lengths: [String: Int] = [:]
     private var heads: [String: String] = [:]
+    /// Who says a message, where everybody's are told.
+    private var speakers: [String: String] = [:]
+    private var verbs: [String: String] = [:]
     /// The part that the cursor stands in.
     private var current: String?
 
@@ -18,10 +21,12 @@ struct LivePrinter {
     /// The text that a snapshot's newest messages hold.
     mutating func begin(with snapshot: JSONValue) -> String {
         var text = ""
+        for command in snapshot["commands"]?.elements ?? [] { note(command) }
         for message in snapshot["messages"]?.elements ?? [] {
+            note(message, by: message["by"])
             for part in message["parts"]?.elements ?? [] {
                 guard let id = part["id"]?.string else { continue }
-                text += start(id, part)
+                text += start(id, part, of: message["id"]?.string)
                 text += append(id, offset: 0, part["text"]?.textBytes ?? [])
                 if part["status"]?.string != "streaming" { text += end(id, part) }
             }
@@ -35,15 +40,34 @@ struct LivePrinter {
         case "input.added": return input == nil ? said(event) : ""
         case "run.started": return started(event["run"])
         case "run.ended": return ended(event["run"])
+        case "message.started":
+            if let message = event["message"] { note(message, by: event["by"]) }
+            return ""
         case "part.started":
             guard let part = event["part"], let id = part["id"]?.string, isWanted(event) else { return "" }
-            return start(id, part)
+            return start(id, part, of: part["message"]?.string)
         case "part.appended": return appended(event)
         case "part.ended":
             guard let part = event["part"], let id = part["id"]?.string else { return "" }
             return end(id, part)
-        default: return ""
+        default: return input == nil ? controlled(event) : ""
         }
+    }
+
+    private mutating func note(_ message: JSONValue, by: JSONValue?) {
+        guard input == nil, let id = message["id"]?.string, let speaker = by?["id"]?.string else { return }
+        speakers[id] = Terminal.harmless(speaker) + ": "
+    }
+
+    private mutating func note(_ command: JSONValue) {
+        if let id = command["id"]?.string, let verb = command["verb"]?.string { verbs[id] = verb }
+    }
+
+    private mutating func controlled(_ event: JSONValue) -> String {
+        if let command = event["command"] { note(command) }
+        let verb = event["command"]?["id"]?.string.flatMap { verbs[$0] }
+        guard let line = Self.control(event, verb: verb) else { return "" }
+        return newLine() + Terminal.harmless(line) + "\n"
     }
 
     private func isWanted(_ event: JSONValue) -> Bool { input == nil || run != nil }
@@ -82,13 +106,14 @@ struct LivePrinter {
         }
     }
 
-    private mutating func start(_ id: String, _ part: JSONValue) -> String {
+    private mutating func start(_ id: String, _ part: JSONValue, of message: String?) -> String {
         lengths[id] = 0
+        let speaker = message.flatMap { speakers[$0] } ?? ""
         let name = part["name"]?.string.map { " " + Terminal.harmless($0) } ?? ""
         switch part["kind"]?.string {
-        case "text": heads[id] = ""
-        case "reasoning": heads[id] = "(thinking) "
-        case let kind: heads[id] = "[\(kind ?? "part")\(name)] "
+        case "text": heads[id] = speaker
+        case "reasoning": heads[id] = speaker + "(thinking) "
+        case let kind: heads[id] = speaker + "[\(kind ?? "part")\(name)] "
         }
         return ""
     }

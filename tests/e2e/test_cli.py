@@ -91,6 +91,17 @@ def test_runs_people_branches_and_policies(cli, api):
     assert "Oak." in cli("show", "s") and "Rose." not in cli("show", "s")
     assert "[another answer]" in cli("branches", "s", "--again", "tree")
 
+    tail = subprocess.Popen([BINARY, "session", "tail", "s", "--from-start", "--server", f"http://127.0.0.1:{api.port}"], env=environment(),
+                            stdout=subprocess.PIPE, text=True)
+    told = []
+    threading.Thread(target=lambda: told.extend(line.rstrip() for line in tail.stdout), daemon=True).start()
+    expected = ["> ada: Name a tree.", "bot: Oak.", "bot: Rose.", "! anonymous turned to the branch of tree", "! anonymous: pause"]
+    try:
+        eventually(lambda: [line for line in told if line in expected] == ["! anonymous: pause", *expected[:4]], what="the tail telling of it all")
+    finally:
+        tail.terminate()
+        tail.wait(10)
+
     cli("policies", "s", "--follow-up", "steer", "--orphan", "90")
     assert json.loads(cli("policies", "s", "--json")) == {"followUp": "steer", "orphan": {"then": "cancel", "after": 90_000}}
     assert cli("policies", "s", "--orphan", "continue").splitlines() == ["follow-up  steer", "orphan     continue"]
