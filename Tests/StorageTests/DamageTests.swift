@@ -48,6 +48,28 @@ import ThroughlineTestKit
         }
     }
 
+    @Test func `a row of SQLite that has lost its name is the damage of its stream alone`() throws {
+        let fixture = try DamageFixture()
+        let folder = try fixture.crashed.copy()
+        // What is in SQLite's log goes into its file.
+        try folder.open(.roomy).close()
+        var damaged: StreamID?
+        for stream in fixture.truth.keys.sorted(by: { $0.rawValue < $1.rawValue }) where damaged == nil {
+            try edit(folder.path + "/archive.sqlite") { if $0.forgetName(stream.rawValue) { damaged = stream } }
+        }
+        let name = try #require(damaged)
+        let report = try DataFolder(folder.path).verify()
+        #expect(report.needsRepair && report.findings.contains { $0.file.hasPrefix("archive.sqlite") })
+        let store = try folder.open(.roomy)
+        defer { store.close() }
+        #expect(throws: StoreError.self) { _ = try store.readAll(name) }
+        #expect(store.metrics.damagedStreams == 1)
+        for (stream, expected) in fixture.truth where stream != name {
+            let isWhole = try store.readAll(stream).map(\.payload) == expected
+            #expect(isWhole)
+        }
+    }
+
     private func check(_ damage: DamageFixture.Damage, _ folder: TemporaryFolder, _ fixture: DamageFixture) throws {
         let before = try folder.fingerprint()
         let report = try DataFolder(folder.path).verify()
@@ -106,5 +128,40 @@ import ThroughlineTestKit
         let status = store.status(of: DamageFixture.erased)
         #expect(status == .erased || isUntold || report.damagedStreams.contains(DamageFixture.erased), "\(damage)")
         return whole
+    }
+}
+
+extension Data {
+    /// In the row of the table (its first column is the number of the row, written as null) the type of the name becomes null, and
+    /// that of the summary, a blob, one of so many bytes more: the row is as long as it says.
+    fileprivate mutating func forgetName(_ name: String) -> Bool {
+        let bytes = Data(name.utf8)
+        var from = startIndex
+        while let place = range(of: bytes, in: from..<endIndex)?.lowerBound {
+            for before in Swift.max(startIndex, place - 12)..<place - 4
+            where self[before] == 0 && Int(self[before + 1]) == 13 + 2 * bytes.count
+                && lengthenBlob(before + 3, bytes.count)
+            {
+                self[before + 1] = 0
+                return true
+            }
+            from = place + 1
+        }
+        return false
+    }
+
+    /// Makes the type of a blob, in one or two bytes, that of a longer one.
+    private mutating func lengthenBlob(_ place: Int, _ count: Int) -> Bool {
+        if self[place] < 0x80 {
+            let type = Int(self[place]) + 2 * count
+            guard self[place] >= 12, self[place] % 2 == 0, type < 0x80 else { return false }
+            self[place] = UInt8(type)
+        } else {
+            let type = Int(self[place] & 0x7F) << 7 + Int(self[place + 1]) + 2 * count
+            guard type % 2 == 0, type < 0x4000 else { return false }
+            self[place] = 0x80 | UInt8(type >> 7)
+            self[place + 1] = UInt8(type & 0x7F)
+        }
+        return true
     }
 }

@@ -123,41 +123,47 @@ extension Archive {
         var damage: String?
     }
 
-    /// Calls `body` with every stream. A row with a bad checksum is a damaged stream without a summary.
+    /// Calls `body` with every stream. A row with a bad checksum is a damaged stream without a summary; one without a name is passed
+    /// over, for ``lostStreams()`` to find.
     func forEachStream(_ body: (StreamRow) -> Void) throws {
         try pool.read { db in
             let rows = try Row.fetchCursor(db, sql: "SELECT name, tail, summary, erased, damage, checksum FROM streams")
             while let row = try rows.next() {
-                var stream = StreamRow(
-                    name: StreamID(row[0]), tail: UInt64(bitPattern: row[1]),
-                    summary: try row.withUnsafeData(atIndex: 2) { $0.map(Array.init) }, isErased: row[3], damage: row[4]
-                )
-                if row[5] != Int64(stream.checksum) {
-                    stream.damage = "archive.sqlite, table streams: its row does not have its checksum"
-                    stream.summary = nil
-                    stream.isErased = false
-                }
-                body(stream)
+                if let stream = try StreamRow(row) { body(stream) }
             }
         }
     }
 
-    /// The names that SQLite's index has and the table has not.
+    /// The names that SQLite's index has and the table has not. Throws where a row has no name, and the index does not tell whose it is.
     func lostStreams() throws -> [StreamID] {
         try pool.read { db in
-            let indexed =
-                "SELECT count(*), total(id) FROM streams INDEXED BY sqlite_autoindex_streams_1 WHERE name >= ''"
+            // A column that must not be null may be, in a damaged row: what SQLite takes for granted is asked in another way.
+            let table = """
+                SELECT count(CASE typeof(name) WHEN 'text' THEN 1 END),
+                    total(CASE typeof(name) WHEN 'text' THEN id END), max(CASE typeof(name) WHEN 'text' THEN -1 ELSE id END)
+                FROM streams NOT INDEXED
+                """
             let (inIndex, inTable) = (
-                try Row.fetchOne(db, sql: indexed),
-                try Row.fetchOne(db, sql: "SELECT count(*), total(id) FROM streams NOT INDEXED")
+                try Row.fetchOne(
+                    db, sql: "SELECT count(*), total(id) FROM streams INDEXED BY \(Self.nameIndex) WHERE name >= ''"),
+                try Row.fetchOne(db, sql: table)
             )
-            if inIndex == inTable { return [] }
+            guard let inIndex, let inTable else { return [] }
+            let unnamed = Int64.fromDatabaseValue(inTable[2]).flatMap { $0 < 0 ? nil : $0 }
+            if inIndex[0] == inTable[0] as Int64, inIndex[1] == inTable[1] as Double, unnamed == nil { return [] }
             let all = try String.fetchAll(
-                db, sql: "SELECT name FROM streams INDEXED BY sqlite_autoindex_streams_1 WHERE name >= ''")
-            let there = Set(try String.fetchAll(db, sql: "SELECT name FROM streams NOT INDEXED"))
-            return all.filter { !there.contains($0) }.map { StreamID($0) }
+                db, sql: "SELECT name FROM streams INDEXED BY \(Self.nameIndex) WHERE name >= ''")
+            let there = Set(
+                try String.fetchAll(db, sql: "SELECT name FROM streams NOT INDEXED WHERE typeof(name) = 'text'"))
+            let lost = all.filter { !there.contains($0) }
+            if let unnamed, lost.isEmpty {
+                throw StoreError.corrupt("archive.sqlite, table streams, row \(unnamed): it has no name")
+            }
+            return lost.map { StreamID($0) }
         }
     }
+
+    private static let nameIndex = "sqlite_autoindex_streams_1"
 
     /// Adds to a page the records of a stream in rows that moved up to a commit.
     ///
@@ -213,6 +219,19 @@ extension Archive {
 }
 
 extension Archive.StreamRow {
+    /// `nil` where it has no name. Whatever else cannot be what it is has not its checksum either.
+    fileprivate init?(_ row: Row) throws {
+        guard let name = String.fromDatabaseValue(row[0]) else { return nil }
+        self.init(
+            name: StreamID(name), tail: UInt64(bitPattern: Int64.fromDatabaseValue(row[1]) ?? 0),
+            summary: try row.withUnsafeData(atIndex: 2) { $0.map(Array.init) },
+            isErased: Int64.fromDatabaseValue(row[3]) == 1, damage: String.fromDatabaseValue(row[4]))
+        guard Int64.fromDatabaseValue(row[5]) != Int64(checksum) else { return }
+        damage = "archive.sqlite, table streams: its row does not have its checksum"
+        summary = nil
+        isErased = false
+    }
+
     /// CRC-32C of the name, the tail (u64), the erased flag (u8) and the summary.
     var checksum: UInt32 {
         var name = name.rawValue
