@@ -2,6 +2,7 @@
 import hashlib
 import json
 import os
+import subprocess
 
 import pytest
 
@@ -335,6 +336,18 @@ def test_the_generated_tests_pass(workshop, postgres):
     api.settings["TEST_DATABASE_URL"] = api.settings["DATABASE_URL"]
     result = api.run("--test", *sorted(str(path) for path in (project / "test").glob("*.test.js")), timeout=300)
     assert "# fail 0" in result.stdout and "# pass " in result.stdout and "on postgres" in result.stdout
+
+
+@pytest.mark.skipif("hummingbird-postgres" not in projects.GUARDED_TARGETS, reason="it costs a build: REST_GUARDED asks for it")
+def test_the_generated_tests_of_a_swift_project_pass(guarded_swift_project, postgres):
+    projects.build_swift(guarded_swift_project, "--build-tests")
+    api = projects.API(guarded_swift_project, "hummingbird", DATABASE_URL=postgres.create_database("own-swift"))
+    api.migrate()
+    result = subprocess.run(
+        [str(projects.SWIFT_BUILD / "debug/shopPackageTests.xctest"), "--testing-library", "swift-testing"], capture_output=True, text=True,
+        cwd=guarded_swift_project, timeout=300, env={**os.environ, "TEST_DATABASE_URL": api.settings["DATABASE_URL"]})
+    assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-4000:]
+    assert "with 2 test cases passed" in result.stdout + result.stderr
 
 
 def test_seeds_are_there_once(workshop, postgres):

@@ -57,6 +57,29 @@ extension Field {
     }
 }
 
+extension Field {
+    /// An expression of a legal value, in which `number` is different each time, and `create` makes the item of a relation.
+    func swiftSample(in project: Project) -> String {
+        switch type {
+        case .string: ".string(\"\(Words(name).spaced.capitalizedWord) \\(number)\")"
+        case .text: ".string(\"Some words about number \\(number).\")"
+        case .int: ".int(number)"
+        case .double: ".double(Double(number) + 0.5)"
+        case .decimal: ".string(\"\\(number).50\")"
+        case .bool: ".bool(number % 2 == 1)"
+        case .date: ".string(TestNumbers.day(number))"
+        case .datetime: ".string(TestNumbers.day(number) + \"T12:00:00.000Z\")"
+        case .uuid: ".string(UUID().uuidString.lowercased())"
+        case .json: "[\"number\": .int(number)]"
+        case .choice(let values): ".string(\"\(values[0])\")"
+        case .relation(let table, _):
+            isRequired
+                ? ".string(try await create(\"\(project.resources.first { $0.table == table }?.path ?? table)\").id)"
+                : ".null"
+        }
+    }
+}
+
 extension JSONValue {
     /// The same value in Swift.
     fileprivate var swift: String {

@@ -84,6 +84,7 @@ enum TemplateContext {
             "swiftType": .text(field.swiftType),
             "swiftField": .text(field.swiftField),
             "javascriptRules": .text(field.javaScriptRules),
+            "swiftSample": .text(field.swiftSample(in: project)),
             "javascriptSample": .text(field.javaScriptSample(in: project)),
         ]
     }

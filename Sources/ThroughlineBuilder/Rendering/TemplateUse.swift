@@ -119,6 +119,11 @@ extension TemplateUse {
                 "Sources/App/Controllers/ResourceController.swift", as: "Sources/App/Controllers/{type}Controller.swift"
             ),
             .resource("Sources/App/Models/Resource.swift", as: "Sources/App/Models/{type}.swift"),
+            .file("Tests/AppTests/TestAPI.swift"),
+            .file("Tests/AppTests/TestBodies.swift"),
+            .file("Tests/AppTests/HealthTests.swift"),
+            .file("Tests/AppTests/SessionsTests.swift", as: "Tests/AppTests/ThroughlineTests.swift", if: .sessions),
+            .resource("Tests/AppTests/ResourceTests.swift", as: "Tests/AppTests/{type}Tests.swift"),
             .file("Sources/App/Permissions.swift", if: .auth),
             .file("Sources/App/Routes/ChatPageRoutes.swift", if: .sessions),
             .file("Sources/App/Controllers/ChatPageController.swift", if: .sessions),
