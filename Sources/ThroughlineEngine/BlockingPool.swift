@@ -18,8 +18,9 @@ final class BlockingPool: Sendable {
         queues[0].async(execute: work)
     }
 
-    func run(for session: SessionID, _ work: @escaping @Sendable () -> Void) {
+    /// Runs what belongs to a session or a stream.
+    func run(for owner: some Hashable, _ work: @escaping @Sendable () -> Void) {
         if let executor { return executor(work) }
-        queues[Int(session.hashValue.magnitude % UInt(queues.count))].async(execute: work)
+        queues[Int(owner.hashValue.magnitude % UInt(queues.count))].async(execute: work)
     }
 }

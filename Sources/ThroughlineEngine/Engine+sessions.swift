@@ -269,7 +269,7 @@ extension Engine {
         }
     }
 
-    func wake(_ groups: [ReaderGroups.Group]) {
+    func wake(_ groups: [ReaderGroups<Subscription>.Group]) {
         for group in groups {
             deliver(to: group.mailbox) { for reader in group.readers.values { reader.wake() } }
         }
@@ -284,6 +284,7 @@ extension Engine {
         pool.run { [weak self] in
             self?.releaseIdle()
             self?.checkpointLate()
+            self?.streams.tidy()
         }
     }
 

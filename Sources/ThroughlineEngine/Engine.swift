@@ -20,15 +20,14 @@ public final class Engine: Sendable {
     let presence = PresenceDesk()
     let alarms = Alarms()
     let ticks = CommitTicks()
+    /// The durable streams, on the same store.
+    public let streams: StreamEngine
     /// Where timers run.
     let timers: any EventLoop
     /// No checkpoint of a loaded session before this time, in milliseconds of the monotonic clock.
     let nextCheckpoint = Atomic<Int64>(.min)
-    private let phase = Atomic(Phase.starting)
+    private let lifecycle: Lifecycle
     private let repeated = Mutex<[RepeatedTask]>([])
-    private let failureHandler = Mutex<@Sendable (String) -> Void>({ _ in })
-
-    enum Phase: UInt8, AtomicRepresentable { case starting, ready, stopping }
 
     public init(
         store: any LogStore, timers: any EventLoop, configuration: EngineConfiguration = EngineConfiguration(),
@@ -42,6 +41,10 @@ public final class Engine: Sendable {
         pool = BlockingPool(threads: configuration.readerThreads, executor: environment.storeReads)
         directory = Directory(metrics: metrics)
         desk = WorkDesk(maximumWaiters: configuration.maximumWorkWaiters)
+        lifecycle = Lifecycle(logger: logger)
+        streams = StreamEngine(
+            store: store, configuration: configuration, environment: environment, postman: postman, pool: pool,
+            metrics: metrics, lifecycle: lifecycle, logger: logger)
         store.onCommit { [postman] in postman.flush() }
     }
 
@@ -49,13 +52,15 @@ public final class Engine: Sendable {
     public func start() throws(StoreError) {
         var withRuns: [SessionID] = []
         try store.forEachStream { stream, tail, bytes in
+            if stream.isDurableStream { return streams.find(stream, tail: tail, summary: bytes) }
             guard let id = stream.session, let summary = SessionSummary(stored: bytes) else { return }
             directory.insert(id, summary: summary, tail: tail)
             desk.update(id, claimable: summary.claimable, works: summary.works)
             if let wakeUp = summary.wakeUp { alarms.set(for: id, at: environment.time.monotonic(of: wakeUp)) }
             if summary.activeRuns > 0 || summary.untoldRuns > 0 || summary.queuedRuns > 0 { withRuns.append(id) }
         }
-        phase.store(.ready, ordering: .releasing)
+        streams.start()
+        lifecycle.enter(.ready)
         for id in withRuns { watch(id) }
         startTimers()
         logger.info(
@@ -63,11 +68,11 @@ public final class Engine: Sendable {
             metadata: ["tl.sessions": "\(directory.count)", "tl.sessions.running": "\(withRuns.count)"])
     }
 
-    public var isReady: Bool { phase.load(ordering: .acquiring) == .ready }
+    public var isReady: Bool { lifecycle.isReady }
 
     /// From now on operations are refused with `stopping`; what was decided still becomes durable.
     public func stopTaking() {
-        phase.store(.stopping, ordering: .releasing)
+        lifecycle.enter(.stopping)
         repeated.withLock { tasks in
             for task in tasks { task.cancel() }
             tasks = []
@@ -76,13 +81,10 @@ public final class Engine: Sendable {
 
     /// Sets what happens when the disk failed in a way after which nothing is known: the server has to stop.
     public func onStoreFailure(_ handler: @escaping @Sendable (String) -> Void) {
-        failureHandler.withLock { $0 = handler }
+        lifecycle.onStoreFailure(handler)
     }
 
-    func storeFailed(_ reason: String) {
-        logger.critical("the store failed; stopping", metadata: ["tl.reason": "\(reason)"])
-        failureHandler.withLock { $0 }(reason)
-    }
+    func storeFailed(_ reason: String) { lifecycle.storeFailed(reason) }
 
     /// Brings work to a mailbox's loop: at once if this is that loop, otherwise with the others of this commit.
     public func deliver(to mailbox: Mailbox, _ work: @escaping @Sendable () -> Void) {
@@ -102,13 +104,14 @@ public final class Engine: Sendable {
         return prefix + String(decoding: bytes, as: UTF8.self)
     }
 
-    func requireReady() throws(Refusal) {
-        switch phase.load(ordering: .acquiring) {
-        case .ready: return
-        case .starting: throw Refusal(.stopping, "The server is starting. Try again in a moment.")
-        case .stopping: throw Refusal(.stopping, "The server is stopping. Connect again in a moment.")
-        }
+    public var now: Timestamp { environment.now() }
+
+    /// Does something later, on a thread of the engine's timers.
+    public func schedule(in time: TimeAmount, _ body: @escaping @Sendable () -> Void) -> Scheduled<Void> {
+        timers.scheduleTask(in: time, body)
     }
+
+    func requireReady() throws(Refusal) { try lifecycle.requireReady() }
 
     private func startTimers() {
         let tick = configuration.tick

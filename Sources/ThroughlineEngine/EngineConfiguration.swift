@@ -19,6 +19,12 @@ public struct EngineConfiguration: Sendable {
     /// Threads that read from the store.
     public var readerThreads = 4
     public var maximumWorkWaiters = 10_000
+    /// Bytes of recent messages that a durable stream in use keeps in memory.
+    public var streamWindowBytes = 64 << 10
+    /// After so many bytes what a durable stream's writers have done is written down, so that it need not be read again.
+    public var streamCheckpointBytes = 8 << 20
+    /// Forks of forks go so deep.
+    public var maximumForkDepth = 64
     /// How large a session may be that is copied in one commit, in bytes.
     public var forkBytes = 12 << 20
 

@@ -33,7 +33,7 @@ final class LiveSession: Sendable {
         var decidedTicket: UInt64 = 0
         var durableTicket: UInt64 = 0
         var waiters: Deque<(ticket: UInt64, waiter: Waiter)> = []
-        var readers = ReaderGroups()
+        var readers = ReaderGroups<Subscription>()
         var leases: [RunID: Lease] = [:]
         /// Before this time of the monotonic clock, in milliseconds, no lease of this session runs out and no timer is due.
         var due = Int64.max

@@ -18,6 +18,7 @@ public final class EngineMetrics: Sendable {
     let sessionsLoaded = Atomic<Int>(0)
     let checkpoints = Atomic<Int>(0)
     let workWaiting = Atomic<Int>(0)
+    let streamsExpired = Atomic<Int>(0)
 
     init() {}
 
@@ -48,6 +49,10 @@ public final class EngineMetrics: Sendable {
             (
                 "throughline_webhooks_failed_total", "Calls to wake an agent that failed.", "counter",
                 load(webhooksFailed)
+            ),
+            (
+                "throughline_streams_expired_total", "Durable streams whose time was over.", "counter",
+                load(streamsExpired)
             ),
             ("throughline_readers", "Attached readers.", "gauge", load(readers)),
             ("throughline_sessions_in_memory", "Sessions loaded.", "gauge", load(sessionsLoaded)),

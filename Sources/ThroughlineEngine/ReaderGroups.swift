@@ -1,11 +1,17 @@
 import NIOCore
 
-/// The readers of a session, those of one event loop together: a commit wakes each loop once.
-struct ReaderGroups: Sendable {
+/// What is woken by a commit, on its mailbox's loop.
+protocol WakingReader: AnyObject, Sendable {
+    var mailbox: Mailbox { get }
+    var wake: @Sendable () -> Void { get }
+}
+
+/// The readers of a session or a stream, those of one event loop together: a commit wakes each loop once.
+struct ReaderGroups<Reader: WakingReader>: Sendable {
     struct Group: Sendable {
         /// What brings the wake-up there: the mailbox of one of its readers.
         var mailbox: Mailbox
-        var readers: [ObjectIdentifier: Subscription] = [:]
+        var readers: [ObjectIdentifier: Reader] = [:]
     }
 
     private var groups: [Group] = []
@@ -15,19 +21,19 @@ struct ReaderGroups: Sendable {
     /// The groups as they are now.
     var all: [Group] { groups }
 
-    mutating func insert(_ subscription: Subscription) {
-        let key = ObjectIdentifier(subscription)
-        if let index = index(of: subscription.mailbox) {
-            groups[index].readers[key] = subscription
+    mutating func insert(_ reader: Reader) {
+        let key = ObjectIdentifier(reader)
+        if let index = index(of: reader.mailbox) {
+            groups[index].readers[key] = reader
         } else {
-            groups.append(Group(mailbox: subscription.mailbox, readers: [key: subscription]))
+            groups.append(Group(mailbox: reader.mailbox, readers: [key: reader]))
         }
     }
 
     /// False if it was not there.
-    mutating func remove(_ subscription: Subscription) -> Bool {
-        guard let index = index(of: subscription.mailbox),
-            groups[index].readers.removeValue(forKey: ObjectIdentifier(subscription)) != nil
+    mutating func remove(_ reader: Reader) -> Bool {
+        guard let index = index(of: reader.mailbox),
+            groups[index].readers.removeValue(forKey: ObjectIdentifier(reader)) != nil
         else { return false }
         if groups[index].readers.isEmpty { groups.remove(at: index) }
         return true

@@ -5,7 +5,7 @@ public import ThroughlineCore
 /// A reader of one session: a position, and a way to be woken when there is more behind it.
 ///
 /// The reader pulls: it asks the engine for what follows its position, and when there is nothing, waits to be woken.
-public final class Subscription: Sendable {
+public final class Subscription: WakingReader {
     public let session: SessionID
     let mailbox: Mailbox
     let wake: @Sendable () -> Void

@@ -82,7 +82,7 @@ public struct ThroughlineServer: Sendable {
         let limits = configuration.limits
         let door = DirectDoor(
             engine: engine, gatekeeper: gatekeeper, limits: limits,
-            decoder: OperationDecoder(limits: configuration.engine.session))
+            decoder: OperationDecoder(limits: configuration.engine.session), streams: streams)
         return Application(
             responder: try router(gatekeeper: gatekeeper, gateway: gateway).buildResponder(),
             server: .init { responder in
@@ -93,6 +93,10 @@ public struct ThroughlineServer: Sendable {
                 availableConnectionsDelegate: MaximumAvailableConnections(limits.connections)),
             onServerRunning: { channel in await onRunning(channel.localAddress?.port ?? 0) },
             logger: logger)
+    }
+
+    private var streams: StreamService {
+        StreamService(engine: engine, limits: configuration.limits, stopping: stopping)
     }
 
     private func router(gatekeeper: Gatekeeper, gateway: GatewayService) throws -> Router<BasicRequestContext> {
@@ -107,6 +111,7 @@ public struct ThroughlineServer: Sendable {
             requests: RequestController(engine: engine, fields: fields),
             presence: PresenceController(engine: engine, fields: fields),
             events: EventController(engine: engine, fields: fields, stopping: stopping),
+            streams: StreamController(service: streams),
             status: StatusController(engine: engine, storeMetrics: storeMetrics),
             backup: BackupController(source: configuration.backup, stopping: stopping),
             chat: ChatController(engine: engine, gateway: gateway),

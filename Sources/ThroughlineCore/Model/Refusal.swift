@@ -79,6 +79,18 @@ public struct Refusal: Error, Hashable, Sendable {
         case requestWithdrawn = "request_withdrawn"
         case requestChanged = "request_changed"
         case sessionErased = "session_erased"
+        case streamNotFound = "stream_not_found"
+        case streamExists = "stream_exists"
+        case streamClosed = "stream_closed"
+        case streamDeleted = "stream_deleted"
+        case streamReadOnly = "stream_read_only"
+        case contentTypeMismatch = "content_type_mismatch"
+        case sequenceRegressed = "sequence_regressed"
+        case offsetInvalid = "offset_invalid"
+        case producerFenced = "producer_fenced"
+        case producerGap = "producer_gap"
+        case producerInvalid = "producer_invalid"
+        case tailChanged = "tail_changed"
         case tooLarge = "too_large"
         case mediaTypeUnsupported = "media_type_unsupported"
         case upgradeRequired = "upgrade_required"
@@ -95,24 +107,24 @@ public struct Refusal: Error, Hashable, Sendable {
             switch self {
             case .jsonInvalid, .utf8Invalid, .surrogateLone, .jsonTooDeep, .fieldMissing, .fieldInvalid, .idInvalid,
                 .eventInvalid, .eventUnsupported, .operationUnknown, .cursorInvalid, .headerInvalid, .verbUnsupported,
-                .answerInvalid:
+                .answerInvalid, .offsetInvalid, .producerInvalid:
                 400
             case .keyMissing, .keyInvalid: 401
-            case .originRefused, .hostRefused, .roleRefused, .notAllowed: 403
+            case .originRefused, .hostRefused, .roleRefused, .notAllowed, .producerFenced: 403
             case .sessionNotFound, .inputNotFound, .runNotFound, .messageNotFound, .partNotFound, .stepNotFound,
-                .requestNotFound, .commandNotFound,
-                .routeNotFound:
+                .requestNotFound, .commandNotFound, .streamNotFound, .routeNotFound:
                 404
-            case .methodNotAllowed: 405
+            case .methodNotAllowed, .streamReadOnly: 405
             case .formatUnavailable: 406
             case .requestTimeout: 408
             case .sessionExists, .sessionClosed, .inputClaimed, .inputNotQueued, .inputQueued, .branchInvalid,
                 .runExists, .runFenced, .runCancelled, .runEnded, .runActive, .runPaused, .commandEnded, .writeGap,
                 .offsetGap, .offsetConflict, .idTaken, .messageEnded, .partEnded, .stepTaken, .stepEnded, .cursorAhead,
-                .requestResolved, .requestExpired, .requestWithdrawn, .requestChanged, .batonHeld,
-                .budgetExceeded:
+                .requestResolved, .requestExpired, .requestWithdrawn, .requestChanged, .batonHeld, .budgetExceeded,
+                .streamExists, .streamClosed, .contentTypeMismatch, .sequenceRegressed, .producerGap:
                 409
-            case .sessionErased: 410
+            case .sessionErased, .streamDeleted: 410
+            case .tailChanged: 412
             case .tooLarge: 413
             case .mediaTypeUnsupported: 415
             case .upgradeRequired: 426

@@ -10,6 +10,7 @@ struct Routes: Sendable {
     let requests: RequestController
     let presence: PresenceController
     let events: EventController
+    let streams: StreamController
     let status: StatusController
     let backup: BackupController
     let chat: ChatController
@@ -55,6 +56,12 @@ struct Routes: Sendable {
         router.post("/v1/sessions/{session}/runs/{run}/adopt", use: runs.adopt)
         router.get("/v1/sessions/{session}/runs/{run}/stream", use: chat.runStream)
 
+        router.put("/v1/stream/**", use: streams.answer)
+        router.post("/v1/stream/**", use: streams.answer)
+        router.get("/v1/stream/**", use: streams.answer)
+        router.head("/v1/stream/**", use: streams.answer)
+        router.delete("/v1/stream/**", use: streams.answer)
+
         router.post("/v1/admin/backup", use: backup.backup)
 
         router.post("/v1/chat/completions", use: chat.completions)
@@ -79,6 +86,7 @@ private final class RouteTable {
     init(router: Router<BasicRequestContext>) { self.router = router }
 
     func get(_ path: String, use handler: @escaping Handler) { add(.get, path, handler) }
+    func head(_ path: String, use handler: @escaping Handler) { add(.head, path, handler) }
     func post(_ path: String, use handler: @escaping Handler) { add(.post, path, handler) }
     func put(_ path: String, use handler: @escaping Handler) { add(.put, path, handler) }
     func patch(_ path: String, use handler: @escaping Handler) { add(.patch, path, handler) }

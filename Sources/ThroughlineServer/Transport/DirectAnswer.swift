@@ -15,6 +15,42 @@ enum DirectAnswer {
         }
     }
 
+    /// The head of an answer on a durable stream, with the length of its body.
+    static func encodeHead(_ reply: StreamReply, of method: StreamRequest.Method, isLast: Bool) -> ByteBuffer {
+        var buffer = begin(reply)
+        // Neither of these has a body, and a HEAD says nothing of the one that a GET would get.
+        if reply.status != 204, reply.status != 304, method != .head || reply.body.readableBytes > 0 {
+            buffer.writeString("content-length: \(reply.body.readableBytes)\r\n")
+        }
+        if isLast { buffer.writeStaticString("connection: close\r\n") }
+        buffer.writeStaticString("\r\n")
+        return buffer
+    }
+
+    /// The head of server-sent events, which come in chunks.
+    static func encodeEventsHead(_ reply: StreamReply, isLast: Bool) -> ByteBuffer {
+        var buffer = begin(reply)
+        buffer.writeStaticString("transfer-encoding: chunked\r\n")
+        if isLast { buffer.writeStaticString("connection: close\r\n") }
+        buffer.writeStaticString("\r\n")
+        return buffer
+    }
+
+    private static func begin(_ reply: StreamReply) -> ByteBuffer {
+        let reason = HTTPResponseStatus(statusCode: reply.status).reasonPhrase
+        var buffer = ByteBufferAllocator().buffer(capacity: 512)
+        buffer.writeString("HTTP/1.1 \(reply.status) \(reason)\r\n")
+        for headers in [StreamReply.guards, reply.headers] {
+            for (name, value) in headers {
+                buffer.writeString(name)
+                buffer.writeStaticString(": ")
+                buffer.writeString(value)
+                buffer.writeStaticString("\r\n")
+            }
+        }
+        return buffer
+    }
+
     private static func encode(
         _ status: Int, _ type: String, _ body: [UInt8], more: String, _ isLast: Bool
     ) -> ByteBuffer {

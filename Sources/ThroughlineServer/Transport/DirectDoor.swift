@@ -8,6 +8,7 @@ package struct DirectDoor: Sendable {
     let gatekeeper: Gatekeeper
     let limits: TransportLimits
     let decoder: OperationDecoder
+    let streams: StreamService
 
     /// The request, if it is one of an agent's writes and nothing about it is unusual; what is refused, is refused by the router.
     func admit(_ head: HTTPRequestHead) -> DirectRequest? {
@@ -21,6 +22,31 @@ package struct DirectDoor: Sendable {
         return DirectRequest(
             session: path.session, run: path.run, token: token, number: fields.number, participant: participant,
             length: length, keepsAlive: head.isKeepAlive)
+    }
+
+    /// The same for a request on a durable stream.
+    func admitStream(_ head: HTTPRequestHead) -> DirectStreamRequest? {
+        guard head.version == .http1_1, let method = StreamRequest.Method(rawValue: head.method.rawValue),
+            let target = StreamTarget(head.uri)
+        else { return nil }
+        var fields = StreamFields()
+        var common = Fields()
+        for (name, value) in head.headers {
+            if name.isHeader("content-type") {
+                fields.take(name, value)
+            } else if name.isHeader("transfer-encoding") {
+                guard value.lowercased() == "chunked" else { return nil }
+            } else {
+                guard common.take(name, value) else { return nil }
+                fields.take(name, value)
+            }
+        }
+        guard common.length ?? 0 <= limits.streamBodyBytes,
+            (try? gatekeeper.checkOrigin(nil, host: common.host)) != nil, let participant = try? participant(common)
+        else { return nil }
+        return DirectStreamRequest(
+            request: StreamRequest(method: method, target: target, fields: fields, participant: participant),
+            length: common.length, keepsAlive: head.isKeepAlive)
     }
 
     private func participant(_ fields: Fields) throws(Refusal) -> Participant {
@@ -68,6 +94,13 @@ package struct DirectDoor: Sendable {
             return true
         }
     }
+}
+
+/// A request on a durable stream that is being read.
+struct DirectStreamRequest: Sendable {
+    var request: StreamRequest
+    var length: Int?
+    var keepsAlive: Bool
 }
 
 /// A write that is being read.

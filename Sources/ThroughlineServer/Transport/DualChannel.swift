@@ -47,7 +47,7 @@ package struct DualChannel: HTTPChannelHandler {
             _ = channel.setOption(
                 .writeBufferWaterMark, value: .init(low: limits.outboundBytes / 2, high: limits.outboundBytes))
             let plain = PlainWriter()
-            let direct = door.map { DirectWrites(door: $0, plain: plain, channel: channel) }
+            let direct = door.map { DirectConnection(door: $0, plain: plain, channel: channel) }
             let first = FirstRequestHandler(
                 promise: promise, plain: plain, direct: direct, limits: limits, logger: logger)
             var decoder = NIOHTTPDecoderLimitConfiguration()
@@ -79,7 +79,7 @@ package struct DualChannel: HTTPChannelHandler {
     }
 }
 
-/// Waits for the first head of a connection that is no upgrade and no write of an agent, and installs the HTTP pipeline then.
+/// Waits for the first head of a connection that is no upgrade and is not served directly, and installs the HTTP pipeline then.
 private final class FirstRequestHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
@@ -89,7 +89,7 @@ private final class FirstRequestHandler: ChannelDuplexHandler, RemovableChannelH
     private var promise: EventLoopPromise<DualChannel.HTTP?>?
     private let plain: PlainWriter
     /// Serves the connection for as long as it is set.
-    private var direct: DirectWrites?
+    private var direct: DirectConnection?
     private var hasServed = false
     private var wantsRead = false
     private let limits: TransportLimits
@@ -97,7 +97,7 @@ private final class FirstRequestHandler: ChannelDuplexHandler, RemovableChannelH
     private var deadline: Scheduled<Void>?
 
     init(
-        promise: EventLoopPromise<DualChannel.HTTP?>, plain: PlainWriter, direct: DirectWrites?,
+        promise: EventLoopPromise<DualChannel.HTTP?>, plain: PlainWriter, direct: DirectConnection?,
         limits: TransportLimits, logger: Logger
     ) {
         self.promise = promise
@@ -130,7 +130,7 @@ private final class FirstRequestHandler: ChannelDuplexHandler, RemovableChannelH
     }
 
     /// The connection stays here until something else is asked for.
-    private func serveDirectly(_ direct: DirectWrites, _ context: ChannelHandlerContext) {
+    private func serveDirectly(_ direct: DirectConnection, _ context: ChannelHandlerContext) {
         guard !hasServed else { return }
         hasServed = true
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
@@ -206,7 +206,13 @@ private final class FirstRequestHandler: ChannelDuplexHandler, RemovableChannelH
         context.fireUserInboundEventTriggered(event)
     }
 
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable { direct?.becameWritable() }
+        context.fireChannelWritabilityChanged()
+    }
+
     func channelInactive(context: ChannelHandlerContext) {
+        direct?.end()
         direct = nil
         finish { .failure(ChannelError.eof) }
         context.fireChannelInactive()

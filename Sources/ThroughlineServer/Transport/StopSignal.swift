@@ -27,8 +27,8 @@ final class StopSignal: Sendable {
     ) async rethrows -> Value? {
         guard !isStopping else { return nil }
         let task = Task { try await body() }
-        let number = add { task.cancel() }
-        defer { remove(number) }
+        let number = listen { task.cancel() }
+        defer { forget(number) }
         let value = try await withTaskCancellationHandler {
             try await task.value
         } onCancel: {
@@ -37,7 +37,8 @@ final class StopSignal: Sendable {
         return isStopping ? nil : value
     }
 
-    private func add(_ listener: @escaping @Sendable () -> Void) -> Int {
+    /// Calls a listener when the server stops, at once if it does already. ``forget(_:)`` takes the number.
+    func listen(_ listener: @escaping @Sendable () -> Void) -> Int {
         let (number, isLate) = state.withLock { state in
             state.next += 1
             if !state.isStopping { state.listeners[state.next] = listener }
@@ -47,5 +48,5 @@ final class StopSignal: Sendable {
         return number
     }
 
-    private func remove(_ number: Int) { state.withLock { $0.listeners[number] = nil } }
+    func forget(_ number: Int) { state.withLock { $0.listeners[number] = nil } }
 }

@@ -26,6 +26,12 @@ public struct TransportLimits: Sendable {
     public var maximumWait = TimeAmount.seconds(60)
     public var maximumCommandWait = TimeAmount.seconds(30)
     public var connections = 18_000
+    /// The largest body of a request on a durable stream.
+    public var streamBodyBytes = 8 << 20
+    /// How long a long-poll of a durable stream waits unless it asks for something else.
+    public var longPoll = TimeAmount.seconds(25)
+    /// After so long a durable stream's server-sent events end, so that caches can bring readers together.
+    public var feedTime = TimeAmount.seconds(60)
 
     public init() {}
 }

@@ -1,0 +1,61 @@
+/// What a durable stream is created with, and keeps.
+public struct StreamSettings: Hashable, Sendable {
+    /// As its creator wrote it: readers get it back.
+    public var contentType: String
+    public var lifetime: StreamLifetime
+
+    public static let defaultContentType = "application/octet-stream"
+
+    public init(contentType: String = defaultContentType, lifetime: StreamLifetime = .unlimited) {
+        self.contentType = contentType
+        self.lifetime = lifetime
+    }
+
+    /// How its bytes are kept and shown.
+    public var form: StreamForm { StreamForm(contentType: contentType) }
+}
+
+/// What a content type means for a stream.
+public enum StreamForm: Sendable {
+    /// `application/json`: messages, read as one array.
+    case json
+    /// `text/*`: bytes that are shown as text in server-sent events.
+    case text
+    case binary
+
+    public init(contentType: String) {
+        let type = MediaType.essence(of: contentType)
+        self = type == "application/json" ? .json : type.hasPrefix("text/") ? .text : .binary
+    }
+}
+
+/// Media types, as far as they are compared.
+public enum MediaType {
+    /// Type and subtype in lower case, without parameters.
+    public static func essence(of text: String) -> String {
+        let bytes = text.utf8.prefix { $0 != UInt8(ascii: ";") }.filter { $0 != 0x20 && $0 != 0x09 }
+        return String(decoding: bytes, as: UTF8.self).lowercased()
+    }
+
+    public static func isSame(_ one: String, _ other: String) -> Bool {
+        one == other || essence(of: one) == essence(of: other)
+    }
+
+    /// Whether a text is a media type that a header may carry: `type/subtype`, at most 255 bytes, parameters allowed.
+    public static func isLegal(_ text: String) -> Bool {
+        let pieces = essence(of: text).split(separator: "/", omittingEmptySubsequences: false)
+        return (3...255).contains(text.utf8.count) && pieces.count == 2 && pieces.allSatisfy { !$0.isEmpty }
+            && text.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F }
+    }
+}
+
+/// How long a durable stream lives.
+public enum StreamLifetime: Hashable, Sendable {
+    case unlimited
+    /// So many seconds after it was last read or written to.
+    case idle(seconds: UInt64)
+    case until(Timestamp)
+
+    /// What a fork has that asks for `asked`.
+    public func inherited(asking asked: StreamLifetime) -> StreamLifetime { asked == .unlimited ? self : asked }
+}

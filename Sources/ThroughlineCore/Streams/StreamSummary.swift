@@ -1,0 +1,120 @@
+/// All that is known of a durable stream besides its messages and producers: what listings, reads and a starting server need.
+public struct StreamSummary: Hashable, Sendable {
+    public var path: StreamPath
+    public var settings: StreamSettings
+    public var created: Timestamp
+    public var closing: StreamClosing?
+    /// It was deleted. Its messages are kept for as long as forks read them.
+    public var isDeleted = false
+    public var fork: StreamFork?
+
+    public init(path: StreamPath, settings: StreamSettings, created: Timestamp, fork: StreamFork? = nil) {
+        self.path = path
+        self.settings = settings
+        self.created = created
+        self.fork = fork
+    }
+}
+
+/// A stream was closed, by whose request: its retry is recognised.
+public struct StreamClosing: Hashable, Sendable {
+    public var producer: ProducerStamp?
+
+    public init(producer: ProducerStamp? = nil) { self.producer = producer }
+}
+
+/// Where a fork comes from.
+public struct StreamFork: Hashable, Sendable {
+    /// The store's name of the source.
+    public var source: StreamID
+    public var sourcePath: StreamPath
+    /// So many messages of the source are the fork's too; its own are numbered from there.
+    public var base: UInt64
+    /// What its creator asked for: a retry asks for the same.
+    public var asked: StreamOffset
+    public var askedBeyond: UInt64
+
+    public init(
+        source: StreamID, sourcePath: StreamPath, base: UInt64, asked: StreamOffset, askedBeyond: UInt64
+    ) {
+        self.source = source
+        self.sourcePath = sourcePath
+        self.base = base
+        self.asked = asked
+        self.askedBeyond = askedBeyond
+    }
+}
+
+extension StreamSummary {
+    private static let version: UInt64 = 1
+
+    /// The bytes for the store.
+    public var encoded: [UInt8] {
+        var writer = StateWriter(capacity: 96 + path.value.utf8.count)
+        writer.number(Self.version)
+        writer.text(path.value)
+        writer.text(settings.contentType)
+        switch settings.lifetime {
+        case .unlimited: writer.number(0)
+        case .idle(let seconds):
+            writer.number(1)
+            writer.number(seconds)
+        case .until(let time):
+            writer.number(2)
+            writer.time(time)
+        }
+        writer.time(created)
+        writer.optional(closing) { writer, closing in writer.optional(closing.producer) { $1.write(to: &$0) } }
+        writer.number(isDeleted ? 1 : 0)
+        writer.optional(fork) { $1.write(to: &$0) }
+        return writer.bytes
+    }
+
+    /// Reads what ``encoded`` wrote; `nil` where the bytes are something else.
+    public init?(stored bytes: [UInt8]) {
+        var reader = StateReader(bytes)
+        do throws(StateError) {
+            try self.init(from: &reader)
+        } catch { return nil }
+        if !reader.isAtEnd { return nil }
+    }
+
+    private init(from reader: inout StateReader) throws(StateError) {
+        guard try reader.number() == Self.version else { throw StateError() }
+        path = StreamPath(unchecked: try reader.string())
+        let contentType = try reader.string()
+        let lifetime: StreamLifetime
+        switch try reader.number() {
+        case 0: lifetime = .unlimited
+        case 1: lifetime = .idle(seconds: try reader.number())
+        case 2: lifetime = .until(try reader.time())
+        default: throw StateError()
+        }
+        settings = StreamSettings(contentType: contentType, lifetime: lifetime)
+        created = try reader.time()
+        closing = try reader.optional { reader throws(StateError) in
+            StreamClosing(
+                producer: try reader.optional { reader throws(StateError) in try ProducerStamp(from: &reader) })
+        }
+        isDeleted = try reader.number() == 1
+        fork = try reader.optional { reader throws(StateError) in try StreamFork(from: &reader) }
+    }
+}
+
+extension StreamFork: StateCodable {
+    func write(to writer: inout StateWriter) {
+        writer.text(source.rawValue)
+        writer.text(sourcePath.value)
+        writer.number(base)
+        writer.number(asked.position)
+        writer.number(askedBeyond)
+    }
+
+    init(from reader: inout StateReader) throws(StateError) {
+        source = StreamID(try reader.string())
+        sourcePath = StreamPath(unchecked: try reader.string())
+        base = try reader.number()
+        asked = StreamOffset(try reader.number())
+        askedBeyond = try reader.number()
+    }
+}

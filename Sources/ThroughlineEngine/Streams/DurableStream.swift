@@ -1,0 +1,121 @@
+import DequeModule
+import Synchronization
+public import ThroughlineCore
+
+/// One durable stream: what is known of it at all times and, while somebody writes to it or follows it, what is in memory.
+///
+/// It is there for as long as the stream, some 400 bytes each, so that no stream has to be loaded to be read or listed.
+public final class DurableStream: Sendable {
+    /// Between a request and its durability nobody is told anything: who comes then waits.
+    enum Phase: Sendable {
+        case creating, live, deleting
+        /// Deleted, but read by forks: its path cannot be used.
+        case deleted
+        /// There is no such stream any more.
+        case gone
+    }
+
+    struct State {
+        var phase: Phase
+        var summary: StreamSummary
+        /// Its own messages that are durable.
+        var durable: UInt64
+        /// When it was last read or written to, in milliseconds of the monotonic clock.
+        var touched: Int64
+        var forks = 0
+        /// While it is deleted since its time is over: its path can be used already.
+        var isReplaceable = false
+        /// Who waits for the end of `creating` or `deleting`.
+        var settling: [@Sendable () -> Void] = []
+        var hot: HotStream?
+    }
+
+    let id: StreamID
+    /// Where it was forked from; `nil` also where the source cannot be read any more.
+    let source: DurableStream?
+    /// How many messages it has from its source.
+    let base: UInt64
+    /// How many sources are behind one another.
+    let depth: Int
+    let state: Mutex<State>
+
+    init(id: StreamID, summary: StreamSummary, source: DurableStream?, phase: Phase, durable: UInt64, now: Int64) {
+        self.id = id
+        self.source = source
+        base = summary.fork?.base ?? 0
+        depth = source.map { $0.depth + 1 } ?? 0
+        state = Mutex(State(phase: phase, summary: summary, durable: durable, touched: now))
+    }
+
+    /// What it is, as far as that is durable.
+    public var status: StreamStanding {
+        state.withLock { StreamStanding(summary: $0.summary, tail: StreamOffset(base + $0.durable), id: id) }
+    }
+
+    public var form: StreamForm { state.withLock { $0.summary.settings.form } }
+}
+
+/// How a stream stands.
+public struct StreamStanding: Sendable {
+    public var summary: StreamSummary
+    public var tail: StreamOffset
+    /// Tells one stream from a later one at the same path.
+    public var id: StreamID
+
+    public var isClosed: Bool { summary.closing != nil }
+}
+
+/// What of a stream is in memory only while it is used. Touched under the lock of its stream.
+final class HotStream {
+    typealias Waiter = @Sendable (Refusal?) -> Void
+
+    /// `nil` until somebody writes: following a stream takes no knowledge of its writers.
+    var machine: StreamMachine?
+    /// Who waits for it to be read from the store; `nil` where nobody reads it.
+    var loading: [@Sendable () -> Void]?
+    /// The newest messages, numbered as the stream's own.
+    var window: EventWindow
+    /// Appends handed to the store, and those of them that came back.
+    var decidedTicket: UInt64 = 0
+    var durableTicket: UInt64 = 0
+    var waiters: Deque<(ticket: UInt64, waiter: Waiter)> = []
+    var readers = ReaderGroups<StreamSubscription>()
+    var slice: StreamSlice?
+    /// Bytes stored since the last checkpoint.
+    var uncheckedBytes = 0
+
+    init(machine: StreamMachine? = nil, after durable: UInt64) {
+        self.machine = machine
+        window = EventWindow(after: SequenceNumber(durable))
+    }
+
+    var isIdle: Bool {
+        loading == nil && waiters.isEmpty && readers.isEmpty && durableTicket == decidedTicket
+    }
+}
+
+extension DurableStream.State {
+    mutating func warm() -> (hot: HotStream, isNew: Bool) {
+        if let hot { return (hot, false) }
+        let hot = HotStream(after: durable)
+        self.hot = hot
+        return (hot, true)
+    }
+
+    /// Whether its time is over.
+    func isExpired(_ now: EngineTime) -> Bool {
+        switch summary.settings.lifetime {
+        case .unlimited: false
+        case .until(let end): now.wall >= end
+        case .idle(let seconds):
+            hot?.readers.isEmpty ?? true && now.monotonic - touched >= Int64(clamping: seconds) &* 1_000
+        }
+    }
+
+    /// Ends `creating` or `deleting`. Who waited has to be called without the lock.
+    mutating func settle(_ phase: DurableStream.Phase) -> [@Sendable () -> Void] {
+        self.phase = phase
+        defer { settling = [] }
+        return settling
+    }
+}

@@ -1,0 +1,61 @@
+public import NIOCore
+import Synchronization
+public import ThroughlineCore
+
+/// A reader of one durable stream, woken when there is more, when the stream is closed and when it is gone.
+public final class StreamSubscription: WakingReader {
+    public let stream: DurableStream
+    let mailbox: Mailbox
+    let wake: @Sendable () -> Void
+
+    /// - Parameter wake: Runs on the mailbox's loop. Spurious calls are possible.
+    public init(_ stream: DurableStream, mailbox: Mailbox, wake: @escaping @Sendable () -> Void) {
+        self.stream = stream
+        self.mailbox = mailbox
+        self.wake = wake
+    }
+}
+
+/// A stretch of a stream. All readers at the same place share one, and what a transport encodes of it.
+public final class StreamSlice: Sendable {
+    public let after: StreamOffset
+    public let last: StreamOffset
+    public let messages: [Delivery]
+    /// Whether nothing was behind it when it was made.
+    public let isAtTail: Bool
+    /// Whether the stream is closed, and this is its end.
+    public let isClosed: Bool
+    private let encoded = Mutex<ByteBuffer?>(nil)
+
+    init(after: StreamOffset, last: StreamOffset, messages: [Delivery], isAtTail: Bool, isClosed: Bool) {
+        self.after = after
+        self.last = last
+        self.messages = messages
+        self.isAtTail = isAtTail
+        self.isClosed = isClosed && isAtTail
+    }
+
+    public var byteCount: Int { messages.reduce(0) { $0 + $1.bytes.count } }
+
+    /// The slice as server-sent events, made once.
+    public func encoded(_ encode: (StreamSlice) -> ByteBuffer) -> ByteBuffer {
+        encoded.withLock { encoded in
+            if let encoded { return encoded }
+            let buffer = encode(self)
+            encoded = buffer
+            return buffer
+        }
+    }
+}
+
+/// What a reader finds behind its position.
+public enum StreamPulled: Sendable {
+    case slice(StreamSlice)
+    /// Nothing yet, or nothing ever.
+    case atTail(StreamOffset, isClosed: Bool)
+    /// It is not in memory: ask ``StreamEngine/readStored(_:after:bytes:then:)``.
+    case stored
+    /// The position is behind the stream's end.
+    case beyond
+    case gone
+}

@@ -1,0 +1,16 @@
+import ThroughlineCore
+
+/// The cursors that keep caches from answering a live request with the same old answer for ever.
+enum StreamCursor {
+    private static let epoch: Int64 = 1_728_432_000_000
+    private static let interval: Int64 = 20_000
+
+    /// The number of the present interval; more than the client's, where that is as far.
+    static func next(after client: String?, now: Timestamp) -> String {
+        let current = UInt64(max(0, (now.rawValue - epoch) / interval))
+        guard let client = client.flatMap({ UInt64(digits: $0) }), client >= current, client < .max / 2 else {
+            return String(current)
+        }
+        return String(client + (UInt64.random(in: 1...3_600) + 19) / 20)
+    }
+}

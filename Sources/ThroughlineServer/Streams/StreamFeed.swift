@@ -1,0 +1,115 @@
+import NIOCore
+import Synchronization
+import ThroughlineCore
+import ThroughlineEngine
+
+/// A stream as server-sent events: pulled by whoever writes them, at the pace of its reader.
+///
+/// `@unchecked Sendable`: used by one task, or on one loop, at a time; only `isReading` and `stored` are touched by others.
+final class StreamFeed: @unchecked Sendable {
+    enum Step {
+        case events(ByteBuffer)
+        /// There is nothing now: `onMore` is called when there may be.
+        case wait
+        /// These are the last.
+        case end(ByteBuffer)
+    }
+
+    private let service: StreamService
+    private let reading: StreamReading
+    private let mailbox: Mailbox
+    private var position: StreamOffset
+    private var subscription: StreamSubscription?
+    private var cursor: String
+    private var hasSpoken = false
+    private let fetched = Mutex(Fetched())
+    /// Bytes of messages in one event.
+    private static let stepBytes = 256 << 10
+
+    private struct Fetched {
+        var isUnderWay = false
+        var result: Result<StreamSlice, Refusal>?
+        var onMore: (@Sendable () -> Void)?
+
+        mutating func take() -> Result<StreamSlice, Refusal>? {
+            defer { result = nil }
+            return result
+        }
+    }
+
+    init(_ service: StreamService, _ reading: StreamReading, _ mailbox: Mailbox) {
+        self.service = service
+        self.reading = reading
+        self.mailbox = mailbox
+        position = reading.from
+        cursor = StreamCursor.next(after: reading.cursor, now: service.engine.now)
+    }
+
+    /// - Parameter onMore: Runs on the mailbox's loop when there may be more.
+    func begin(_ onMore: @escaping @Sendable () -> Void) {
+        fetched.withLock { $0.onMore = onMore }
+        subscription = StreamSubscription(reading.stream, mailbox: mailbox, wake: onMore)
+    }
+
+    func detach() {
+        if let subscription { service.streams.detach(subscription) }
+        subscription = nil
+        fetched.withLock { $0.onMore = nil }
+    }
+
+    /// What comes next.
+    func next() -> Step {
+        if let result = fetched.withLock({ $0.take() }) {
+            switch result {
+            case .success(let slice) where slice.last > position: return step(slice)
+            case .success: break
+            case .failure(let refusal): return .end(StreamEvents.refusal(refusal))
+            }
+        }
+        if fetched.withLock({ $0.isUnderWay }) { return .wait }
+        switch service.streams.pull(reading.stream, after: position, bytes: Self.stepBytes, for: subscription) {
+        case .slice(let slice): return step(slice)
+        case .atTail(let tail, let isClosed):
+            if isClosed { return .end(control(at: tail, isUpToDate: true, isClosed: true)) }
+            guard !hasSpoken else { return .wait }
+            return .events(control(at: tail, isUpToDate: true, isClosed: false))
+        case .beyond:
+            return .end(StreamEvents.refusal(Refusal(.offsetInvalid, "The stream ends before that offset.")))
+        case .gone: return .end(StreamEvents.refusal(Refusal(.streamNotFound, "The stream was deleted.")))
+        case .stored:
+            fetch()
+            return .wait
+        }
+    }
+
+    /// What a connection ends with that has lasted long enough.
+    var goodbye: ByteBuffer { control(at: position, isUpToDate: false, isClosed: false) }
+
+    private func step(_ slice: StreamSlice) -> Step {
+        position = slice.last
+        var buffer = slice.encoded { StreamEvents.data($0, form: reading.form) }
+        var control = control(at: slice.last, isUpToDate: slice.isAtTail, isClosed: slice.isClosed)
+        buffer.writeBuffer(&control)
+        return slice.isClosed ? .end(buffer) : .events(buffer)
+    }
+
+    private func control(at offset: StreamOffset, isUpToDate: Bool, isClosed: Bool) -> ByteBuffer {
+        hasSpoken = true
+        return StreamEvents.control(
+            next: offset, cursor: isClosed ? nil : cursor, isUpToDate: isUpToDate, isClosed: isClosed)
+    }
+
+    private func fetch() {
+        fetched.withLock { $0.isUnderWay = true }
+        service.streams.readStored(reading.stream, after: position, bytes: Self.stepBytes) { [weak self] result in
+            guard let self else { return }
+            let onMore = fetched.withLock { fetched in
+                fetched.isUnderWay = false
+                fetched.result = result
+                return fetched.onMore
+            }
+            guard let onMore else { return }
+            if let loop = mailbox.loop { loop.execute(onMore) } else { onMore() }
+        }
+    }
+}

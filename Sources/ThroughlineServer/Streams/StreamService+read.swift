@@ -1,0 +1,179 @@
+import NIOCore
+import ThroughlineCore
+import ThroughlineEngine
+
+extension StreamService {
+    /// Bytes of messages in one answer. A single larger message makes a larger answer.
+    static let chunkBytes = 1 << 20
+
+    func read(
+        _ path: StreamPath, _ request: StreamRequest, _ mailbox: Mailbox, _ completion: @escaping Completion
+    ) throws(Refusal) {
+        let target = request.target
+        let asked = try target.parameter("offset")
+        let live = try target.parameter("live")
+        let cursor = try target.parameter("cursor")
+        if let live {
+            guard live == "long-poll" || live == "sse" else {
+                throw Refusal(.fieldInvalid, "live is long-poll or sse.")
+            }
+            guard asked != nil || request.fields.lastEventID != nil else {
+                throw Refusal(.fieldMissing, "A live read has an offset: -1 for the start, now for the end.")
+            }
+        }
+        // A malformed one is refused whether there is a stream or not.
+        if let asked { _ = try StreamTarget.offset(asked, tail: .start) }
+        let wait = try self.wait(target)
+        streams.find(path) { result in
+            switch result {
+            case .failure(let refusal): completion(.whole(StreamReply(refusal)))
+            case .success(let stream):
+                streams.touch(stream)
+                let standing = stream.status
+                let resumed = live == "sse" ? request.fields.lastEventID.flatMap { StreamOffset($0) } : nil
+                let from: StreamOffset
+                do throws(Refusal) {
+                    from =
+                        if let resumed { resumed } else {
+                            try StreamTarget.offset(asked ?? "-1", tail: standing.tail)
+                        }
+                } catch { return completion(.whole(StreamReply(error))) }
+                let reading = StreamReading(
+                    stream: stream, standing: standing, from: from, isNow: resumed == nil && asked == "now",
+                    cursor: cursor, ifNoneMatch: request.fields.ifNoneMatch)
+                switch live {
+                case "sse": completion(feed(reading, mailbox))
+                case "long-poll": StreamPoll(self, reading, mailbox, completion).begin(waiting: wait)
+                default: catchUp(reading, completion)
+                }
+            }
+        }
+    }
+
+    private func wait(_ target: StreamTarget) throws(Refusal) -> TimeAmount {
+        guard let text = try target.parameter("timeout") else { return limits.longPoll }
+        guard let seconds = Int64(digits: text), (1...60).contains(seconds) else {
+            throw Refusal(.fieldInvalid, "timeout is a number of seconds from 1 to 60.")
+        }
+        return .seconds(seconds)
+    }
+
+    private func catchUp(_ reading: StreamReading, _ completion: @escaping Completion) {
+        if reading.isNow { return completion(.whole(reading.empty(at: reading.standing.tail))) }
+        switch streams.pull(reading.stream, after: reading.from, bytes: Self.chunkBytes) {
+        case .slice(let slice): completion(.whole(reading.reply(slice)))
+        case .atTail(let tail, let isClosed): completion(.whole(reading.empty(at: tail, isClosed: isClosed)))
+        case .beyond: completion(.whole(reading.beyond))
+        case .gone: completion(.whole(reading.gone))
+        case .stored:
+            streams.readStored(reading.stream, after: reading.from, bytes: Self.chunkBytes) { result in
+                switch result {
+                case .success(let slice): completion(.whole(reading.reply(slice)))
+                case .failure(let refusal): completion(.whole(StreamReply(refusal)))
+                }
+            }
+        }
+    }
+
+    private func feed(_ reading: StreamReading, _ mailbox: Mailbox) -> StreamAnswer {
+        var headers = [
+            (name: "content-type", value: "text/event-stream"),
+            (name: "cache-control", value: "no-cache, no-transform"),
+            (name: "x-accel-buffering", value: "no"),
+        ]
+        if reading.form == .binary { headers.append(("stream-sse-data-encoding", "base64")) }
+        return .events(StreamReply(200, headers), StreamFeed(self, reading, mailbox))
+    }
+}
+
+/// One read of a stream: from where, and what the client said with it.
+struct StreamReading: Sendable {
+    let stream: DurableStream
+    /// As it was when the request came.
+    let standing: StreamStanding
+    let from: StreamOffset
+    /// Whether `from` was asked for as `now`.
+    let isNow: Bool
+    let cursor: String?
+    let ifNoneMatch: String?
+
+    var form: StreamForm { standing.summary.settings.form }
+
+    /// The bytes of a slice as an answer, or 304.
+    func reply(_ slice: StreamSlice, cursor: String? = nil) -> StreamReply {
+        let tag = tag(from: slice.after, to: slice.last, isClosed: slice.isClosed)
+        var headers = readHeaders(tag, next: slice.last, isUpToDate: slice.isAtTail, isClosed: slice.isClosed)
+        if let cursor { headers.append(("stream-cursor", cursor)) }
+        if matches(tag) { return StreamReply(304, headers) }
+        return StreamReply(200, headers, body: body(slice.messages))
+    }
+
+    /// An answer without a message: the reader has them all.
+    func empty(at tail: StreamOffset, isClosed: Bool? = nil) -> StreamReply {
+        let isClosed = isClosed ?? standing.isClosed
+        if isNow {
+            var headers = readHeaders(nil, next: tail, isUpToDate: true, isClosed: isClosed)
+            headers.append(("cache-control", "no-store"))
+            return StreamReply(200, headers, body: body([]))
+        }
+        let tag = tag(from: tail, to: tail, isClosed: isClosed)
+        let headers = readHeaders(tag, next: tail, isUpToDate: true, isClosed: isClosed)
+        return matches(tag) ? StreamReply(304, headers) : StreamReply(200, headers, body: body([]))
+    }
+
+    var beyond: StreamReply {
+        StreamReply(
+            Refusal(.offsetInvalid, "The stream ends before that offset, at \(standing.tail)."),
+            [("stream-next-offset", standing.tail.description)])
+    }
+
+    var gone: StreamReply {
+        StreamReply(Refusal(.streamNotFound, "The stream \(standing.summary.path) was deleted."))
+    }
+
+    private func readHeaders(
+        _ tag: String?, next: StreamOffset, isUpToDate: Bool, isClosed: Bool
+    ) -> [(name: String, value: String)] {
+        var headers = [
+            (name: "content-type", value: standing.summary.settings.contentType),
+            (name: "stream-next-offset", value: next.description),
+        ]
+        if let tag {
+            headers.append(("etag", tag))
+            headers.append(("cache-control", "private, max-age=60, stale-while-revalidate=300"))
+        }
+        if isUpToDate { headers.append(("stream-up-to-date", "true")) }
+        if isClosed { headers.append(("stream-closed", "true")) }
+        if form == .binary { headers.append(("content-disposition", "attachment")) }
+        return headers
+    }
+
+    private func tag(from: StreamOffset, to: StreamOffset, isClosed: Bool) -> String {
+        let id = standing.id.rawValue.dropFirst(StreamID.durableStreams.count)
+        return "\"\(id):\(from):\(to)\(isClosed ? ":c" : "")\""
+    }
+
+    private func matches(_ tag: String) -> Bool {
+        guard let ifNoneMatch else { return false }
+        return ifNoneMatch.cut(at: ",").contains { candidate in
+            let text = candidate.trimmingSpaces()
+            return text == "*" || text == tag || text == "W/" + tag
+        }
+    }
+
+    private func body(_ messages: [Delivery]) -> ByteBuffer {
+        let size = messages.reduce(2) { $0 + $1.bytes.count + 1 }
+        var buffer = ByteBufferAllocator().buffer(capacity: size)
+        guard form == .json else {
+            for message in messages { buffer.writeBytes(message.bytes) }
+            return buffer
+        }
+        buffer.writeInteger(UInt8(ascii: "["))
+        for (index, message) in messages.enumerated() {
+            if index > 0 { buffer.writeInteger(UInt8(ascii: ",")) }
+            buffer.writeBytes(message.bytes)
+        }
+        buffer.writeInteger(UInt8(ascii: "]"))
+        return buffer
+    }
+}

@@ -1,0 +1,178 @@
+import NIOCore
+import ThroughlineCore
+import ThroughlineEngine
+
+/// A request on a durable stream.
+struct StreamRequest: Sendable {
+    enum Method: String, Sendable {
+        case put = "PUT"
+        case post = "POST"
+        case get = "GET"
+        case head = "HEAD"
+        case delete = "DELETE"
+    }
+
+    var method: Method
+    var target: StreamTarget
+    var fields: StreamFields
+    var participant: Participant
+}
+
+/// The Durable Streams protocol: what each request asks of the engine, and how the answer looks. Knows no transport.
+struct StreamService: Sendable {
+    typealias Completion = @Sendable (StreamAnswer) -> Void
+
+    let engine: Engine
+    let limits: TransportLimits
+    let stopping: StopSignal
+    var streams: StreamEngine { engine.streams }
+
+    /// Answers a request. The completion runs on any thread.
+    ///
+    /// - Parameters:
+    ///   - mailbox: Where a request that waits is woken.
+    ///   - isDeferred: The caller sees to a commit of what is appended, soon.
+    func answer(
+        _ request: StreamRequest, _ body: [UInt8], mailbox: Mailbox, isDeferred: Bool = false,
+        then completion: @escaping Completion
+    ) {
+        do throws(Refusal) {
+            try request.fields.check()
+            let path = try request.target.path()
+            switch request.method {
+            case .put: try create(path, request, body, completion)
+            case .post: try append(path, request, body, isDeferred: isDeferred, completion)
+            case .get: try read(path, request, mailbox, completion)
+            case .head: head(path, completion)
+            case .delete: delete(path, completion)
+            }
+        } catch {
+            completion(.whole(StreamReply(error)))
+        }
+    }
+
+    var bodyTooLarge: Refusal {
+        Refusal(.tooLarge, "The body is larger than \(limits.streamBodyBytes) bytes. Send it in pieces.")
+    }
+
+    private func create(
+        _ path: StreamPath, _ request: StreamRequest, _ body: [UInt8], _ completion: @escaping Completion
+    ) throws(Refusal) {
+        let asked = try request.fields.creation(body)
+        let creation = StreamCreation(
+            contentType: asked.contentType, lifetime: asked.lifetime, isClosed: request.fields.isClosing, body: body,
+            fork: asked.fork.map { .init(source: $0.source, offset: $0.offset, beyond: $0.beyond) })
+        let location = StreamTarget.root + request.target.rawPath
+        streams.create(path, creation) { result in
+            switch result {
+            case .failure(let refusal): completion(.whole(StreamReply(refusal)))
+            case .success(let created):
+                var reply = StreamReply(created.isNew ? 201 : 200, created.standing.headers)
+                if created.isNew { reply.headers.append(("location", location)) }
+                completion(.whole(reply))
+            }
+        }
+    }
+
+    private func append(
+        _ path: StreamPath, _ request: StreamRequest, _ body: [UInt8], isDeferred: Bool,
+        _ completion: @escaping Completion
+    ) throws(Refusal) {
+        let fields = request.fields
+        if body.isEmpty, !fields.isClosing {
+            throw Refusal(.fieldMissing, "An append has a body. To close the stream, send Stream-Closed: true.")
+        }
+        let type = body.isEmpty ? nil : try fields.mediaType()
+        if !body.isEmpty, type == nil { throw Refusal(.headerInvalid, "Send the stream's Content-Type.") }
+        let producer = try fields.producer()
+        let write = StreamWrite(
+            messages: [], contentType: type, producer: producer, order: try fields.streamOrder(),
+            isClosing: fields.isClosing, expected: try fields.expectedTail())
+        streams.write(write, body: body, to: path, isDeferred: isDeferred) { result in
+            switch result {
+            case .failure(let refusal): completion(.whole(StreamReply(refusal)))
+            case .success(let written): completion(.whole(StreamReply(written, of: producer)))
+            }
+        }
+    }
+
+    private func head(_ path: StreamPath, _ completion: @escaping Completion) {
+        streams.find(path) { result in
+            switch result {
+            case .failure(let refusal): completion(.whole(StreamReply(refusal)))
+            case .success(let stream):
+                completion(.whole(StreamReply(200, stream.status.headers + [("cache-control", "no-store")])))
+            }
+        }
+    }
+
+    private func delete(_ path: StreamPath, _ completion: @escaping Completion) {
+        streams.delete(path) { result in
+            switch result {
+            case .failure(let refusal): completion(.whole(StreamReply(refusal)))
+            case .success: completion(.whole(StreamReply(204)))
+            }
+        }
+    }
+}
+
+extension StreamStanding {
+    /// What a stream is, in headers.
+    var headers: [(name: String, value: String)] {
+        var headers = [
+            (name: "content-type", value: summary.settings.contentType),
+            (name: "stream-next-offset", value: tail.description),
+        ]
+        switch summary.settings.lifetime {
+        case .unlimited: break
+        case .idle(let seconds): headers.append(("stream-ttl", String(seconds)))
+        case .until(let time): headers.append(("stream-expires-at", RFC3339.text(time)))
+        }
+        if isClosed { headers.append(("stream-closed", "true")) }
+        return headers
+    }
+}
+
+extension StreamReply {
+    /// What a write came to.
+    init(_ written: StreamWritten, of producer: ProducerStamp?) {
+        var headers = [(name: "stream-next-offset", value: written.tail.description)]
+        if written.isClosed { headers.append(("stream-closed", "true")) }
+        switch written.verdict {
+        case .taken:
+            if let producer { headers += Self.accepted(producer.epoch, producer.sequence) }
+            self.init(producer == nil ? 204 : 200, headers)
+        case .duplicate(let sequence):
+            if let producer { headers += Self.accepted(producer.epoch, sequence ?? producer.sequence) }
+            self.init(204, headers)
+        case .closed:
+            self.init(Refusal(.streamClosed, "The stream is closed. It takes nothing more."), headers)
+        case .otherType:
+            self.init(Refusal(.contentTypeMismatch, "The stream has another content type."), headers)
+        case .orderRegressed:
+            self.init(
+                Refusal(.sequenceRegressed, "Stream-Seq has to be greater than the last one, byte by byte."), headers)
+        case .producerStale(let epoch):
+            self.init(
+                Refusal(.producerFenced, "A later life of this producer has written. Take epoch \(epoch + 1)."),
+                [("producer-epoch", String(epoch))])
+        case .producerGap(let expected):
+            self.init(
+                Refusal(.producerGap, "A request of this producer is missing: \(expected) comes next."),
+                [
+                    ("producer-expected-seq", String(expected)),
+                    ("producer-received-seq", String(producer?.sequence ?? 0)),
+                ])
+        case .producerLateStart:
+            self.init(Refusal(.producerInvalid, "A new epoch begins with Producer-Seq 0."))
+        case .producersTooMany:
+            self.init(Refusal(.tooMany, "The stream has as many producers as it can have."))
+        case .tailElsewhere:
+            self.init(Refusal(.tailChanged, "The stream does not end at the offset of If-Match."), headers)
+        }
+    }
+
+    private static func accepted(_ epoch: UInt64, _ sequence: UInt64) -> [(name: String, value: String)] {
+        [("producer-epoch", String(epoch)), ("producer-seq", String(sequence))]
+    }
+}
