@@ -136,7 +136,7 @@ extension Engine {
     }
 
     /// The session left memory under its reader: bring it back, and wake the reader then.
-    private func reattach(_ subscription: Subscription) -> Pulled {
+    func reattach(_ subscription: Subscription) -> Pulled {
         if store.status(of: StreamID(subscription.session)) == .erased { return .refused(absent(subscription.session)) }
         lookUp(subscription.session) { [self] result in
             if case .success(let live) = result { live.state.withLock { register(subscription, &$0) } }

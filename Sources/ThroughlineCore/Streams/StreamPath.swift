@@ -20,7 +20,7 @@ public struct StreamPath: Hashable, Sendable, Comparable, CustomStringConvertibl
     }
 
     /// What was checked when it was stored.
-    init(unchecked value: String) { self.value = value }
+    package init(unchecked value: String) { self.value = value }
 
     /// The first segment of the protocol's own paths.
     public static let reserved = "__ds"

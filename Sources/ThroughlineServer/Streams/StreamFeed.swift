@@ -19,7 +19,7 @@ final class StreamFeed: @unchecked Sendable {
     private let reading: StreamReading
     private let mailbox: Mailbox
     private var position: StreamOffset
-    private var subscription: StreamSubscription?
+    private var listener: StreamListener?
     private var cursor: String
     private var hasSpoken = false
     private let fetched = Mutex(Fetched())
@@ -48,12 +48,12 @@ final class StreamFeed: @unchecked Sendable {
     /// - Parameter onMore: Runs on the mailbox's loop when there may be more.
     func begin(_ onMore: @escaping @Sendable () -> Void) {
         fetched.withLock { $0.onMore = onMore }
-        subscription = StreamSubscription(reading.stream, mailbox: mailbox, wake: onMore)
+        listener = reading.source.listener(mailbox: mailbox, wake: onMore)
     }
 
     func detach() {
-        if let subscription { service.streams.detach(subscription) }
-        subscription = nil
+        if let listener { service.engine.detach(listener) }
+        listener = nil
         fetched.withLock { $0.onMore = nil }
     }
 
@@ -67,7 +67,7 @@ final class StreamFeed: @unchecked Sendable {
             }
         }
         if fetched.withLock({ $0.isUnderWay }) { return .wait }
-        switch service.streams.pull(reading.stream, after: position, bytes: Self.stepBytes, for: subscription) {
+        switch service.engine.pull(reading.source, after: position, bytes: Self.stepBytes, for: listener) {
         case .slice(let slice): return step(slice)
         case .atTail(let tail, let isClosed):
             if isClosed { return .end(control(at: tail, isUpToDate: true, isClosed: true)) }
@@ -101,7 +101,7 @@ final class StreamFeed: @unchecked Sendable {
 
     private func fetch() {
         fetched.withLock { $0.isUnderWay = true }
-        service.streams.readStored(reading.stream, after: position, bytes: Self.stepBytes) { [weak self] result in
+        service.engine.readStored(reading.source, after: position, bytes: Self.stepBytes) { [weak self] result in
             guard let self else { return }
             let onMore = fetched.withLock { fetched in
                 fetched.isUnderWay = false

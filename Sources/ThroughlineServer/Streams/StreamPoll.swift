@@ -12,9 +12,9 @@ final class StreamPoll: Sendable {
 
     private struct State {
         var completion: StreamService.Completion?
-        var subscription: StreamSubscription?
+        var listener: StreamListener?
         var timer: Scheduled<Void>?
-        var listener: Int?
+        var stopListener: Int?
     }
 
     init(
@@ -29,29 +29,29 @@ final class StreamPoll: Sendable {
 
     func begin(waiting time: TimeAmount) {
         // It lives for as long as it is subscribed and its timer runs.
-        let subscription = StreamSubscription(reading.stream, mailbox: mailbox) { [self] in pull() }
+        let listener = reading.source.listener(mailbox: mailbox) { [self] in pull() }
         let timer = service.engine.schedule(in: time) { [self] in expire() }
-        let listener = service.stopping.listen { [self] in expire() }
+        let stopListener = service.stopping.listen { [self] in expire() }
         state.withLock { state in
-            state.subscription = subscription
-            state.timer = timer
             state.listener = listener
+            state.timer = timer
+            state.stopListener = stopListener
         }
         pull()
     }
 
     private func pull() {
-        guard let subscription = state.withLock({ $0.subscription }) else { return }
-        let streams = service.streams
-        switch streams.pull(
-            reading.stream, after: reading.from, bytes: StreamService.chunkBytes, for: subscription)
+        guard let listener = state.withLock({ $0.listener }) else { return }
+        switch service.engine.pull(
+            reading.source, after: reading.from, bytes: StreamService.chunkBytes, for: listener)
         {
         case .slice(let slice): finish(reading.reply(slice, cursor: nextCursor))
         case .atTail(let tail, let isClosed): if isClosed { finish(nothing(at: tail, isClosed: true)) }
         case .beyond: finish(reading.beyond)
         case .gone: finish(reading.gone)
         case .stored:
-            streams.readStored(reading.stream, after: reading.from, bytes: StreamService.chunkBytes) { [self] result in
+            service.engine.readStored(reading.source, after: reading.from, bytes: StreamService.chunkBytes) {
+                [self] result in
                 switch result {
                 case .success(let slice): finish(reading.reply(slice, cursor: nextCursor))
                 case .failure(let refusal): finish(StreamReply(refusal))
@@ -61,13 +61,12 @@ final class StreamPoll: Sendable {
     }
 
     private func expire() {
-        let standing = reading.stream.status
-        finish(nothing(at: standing.tail, isClosed: standing.isClosed && reading.from == standing.tail))
+        finish(nothing(at: reading.from, isClosed: false))
     }
 
     private func nothing(at tail: StreamOffset, isClosed: Bool) -> StreamReply {
         var headers = [
-            (name: "stream-next-offset", value: reading.from.description), (name: "stream-up-to-date", value: "true"),
+            (name: "stream-next-offset", value: tail.description), (name: "stream-up-to-date", value: "true"),
             (name: "cache-control", value: "no-store"),
         ]
         headers.append(isClosed ? ("stream-closed", "true") : ("stream-cursor", nextCursor))
@@ -77,14 +76,14 @@ final class StreamPoll: Sendable {
     private var nextCursor: String { StreamCursor.next(after: reading.cursor, now: service.engine.now) }
 
     private func finish(_ reply: StreamReply) {
-        let (completion, subscription, timer, listener) = state.withLock { state in
+        let over = state.withLock { state in
             defer { state = State() }
-            return (state.completion, state.subscription, state.timer, state.listener)
+            return state
         }
-        guard let completion else { return }
-        timer?.cancel()
-        if let listener { service.stopping.forget(listener) }
-        if let subscription { service.streams.detach(subscription) }
+        guard let completion = over.completion else { return }
+        over.timer?.cancel()
+        if let number = over.stopListener { service.stopping.forget(number) }
+        if let listener = over.listener { service.engine.detach(listener) }
         completion(.whole(reply))
     }
 }

@@ -24,12 +24,10 @@ extension StreamService {
         // A malformed one is refused whether there is a stream or not.
         if let asked { _ = try StreamTarget.offset(asked, tail: .start) }
         let wait = try self.wait(target)
-        streams.find(path) { result in
+        find(path, request.participant) { result in
             switch result {
             case .failure(let refusal): completion(.whole(StreamReply(refusal)))
-            case .success(let stream):
-                streams.touch(stream)
-                let standing = stream.status
+            case .success(let (source, standing)):
                 let resumed = live == "sse" ? request.fields.lastEventID.flatMap { StreamOffset($0) } : nil
                 let from: StreamOffset
                 do throws(Refusal) {
@@ -39,7 +37,7 @@ extension StreamService {
                         }
                 } catch { return completion(.whole(StreamReply(error))) }
                 let reading = StreamReading(
-                    stream: stream, standing: standing, from: from, isNow: resumed == nil && asked == "now",
+                    source: source, standing: standing, from: from, isNow: resumed == nil && asked == "now",
                     cursor: cursor, ifNoneMatch: request.fields.ifNoneMatch)
                 switch live {
                 case "sse": completion(feed(reading, mailbox))
@@ -47,6 +45,25 @@ extension StreamService {
                 default: catchUp(reading, completion)
                 }
             }
+        }
+    }
+
+    /// Finds what a path names: a stream, or a session.
+    func find(
+        _ path: StreamPath, _ participant: Participant,
+        then completion: @escaping @Sendable (Result<(StreamSource, StreamStanding), Refusal>) -> Void
+    ) {
+        if let session = path.session {
+            return engine.findStream(of: session, by: participant) { result in
+                completion(result.map { (.session(session, participant), $0) })
+            }
+        }
+        streams.find(path) { result in
+            completion(
+                result.map { stream in
+                    streams.touch(stream)
+                    return (.durable(stream), stream.status)
+                })
         }
     }
 
@@ -60,13 +77,13 @@ extension StreamService {
 
     private func catchUp(_ reading: StreamReading, _ completion: @escaping Completion) {
         if reading.isNow { return completion(.whole(reading.empty(at: reading.standing.tail))) }
-        switch streams.pull(reading.stream, after: reading.from, bytes: Self.chunkBytes) {
+        switch engine.pull(reading.source, after: reading.from, bytes: Self.chunkBytes, for: nil) {
         case .slice(let slice): completion(.whole(reading.reply(slice)))
         case .atTail(let tail, let isClosed): completion(.whole(reading.empty(at: tail, isClosed: isClosed)))
         case .beyond: completion(.whole(reading.beyond))
         case .gone: completion(.whole(reading.gone))
         case .stored:
-            streams.readStored(reading.stream, after: reading.from, bytes: Self.chunkBytes) { result in
+            engine.readStored(reading.source, after: reading.from, bytes: Self.chunkBytes) { result in
                 switch result {
                 case .success(let slice): completion(.whole(reading.reply(slice)))
                 case .failure(let refusal): completion(.whole(StreamReply(refusal)))
@@ -88,7 +105,7 @@ extension StreamService {
 
 /// One read of a stream: from where, and what the client said with it.
 struct StreamReading: Sendable {
-    let stream: DurableStream
+    let source: StreamSource
     /// As it was when the request came.
     let standing: StreamStanding
     let from: StreamOffset
@@ -149,8 +166,7 @@ struct StreamReading: Sendable {
     }
 
     private func tag(from: StreamOffset, to: StreamOffset, isClosed: Bool) -> String {
-        let id = standing.id.rawValue.dropFirst(StreamID.durableStreams.count)
-        return "\"\(id):\(from):\(to)\(isClosed ? ":c" : "")\""
+        return "\"\(standing.id.rawValue.replacing("/", with: ".")):\(from):\(to)\(isClosed ? ":c" : "")\""
     }
 
     private func matches(_ tag: String) -> Bool {

@@ -39,11 +39,15 @@ struct StreamService: Sendable {
         do throws(Refusal) {
             try request.fields.check()
             let path = try request.target.path()
+            if path.isSessions, request.method != .get, request.method != .head {
+                throw Refusal(
+                    .streamReadOnly, "A session's stream is read here. It is written by the session's routes.")
+            }
             switch request.method {
             case .put: try create(path, request, body, completion)
             case .post: try append(path, request, body, isDeferred: isDeferred, completion)
             case .get: try read(path, request, mailbox, completion)
-            case .head: head(path, completion)
+            case .head: head(path, request, completion)
             case .delete: delete(path, completion)
             }
         } catch {
@@ -96,13 +100,18 @@ struct StreamService: Sendable {
         }
     }
 
-    private func head(_ path: StreamPath, _ completion: @escaping Completion) {
-        streams.find(path) { result in
+    private func head(_ path: StreamPath, _ request: StreamRequest, _ completion: @escaping Completion) {
+        let answer: @Sendable (Result<StreamStanding, Refusal>) -> Void = { result in
             switch result {
             case .failure(let refusal): completion(.whole(StreamReply(refusal)))
-            case .success(let stream):
-                completion(.whole(StreamReply(200, stream.status.headers + [("cache-control", "no-store")])))
+            case .success(let standing):
+                completion(.whole(StreamReply(200, standing.headers + [("cache-control", "no-store")])))
             }
+        }
+        if let session = path.session {
+            engine.findStream(of: session, by: request.participant, then: answer)
+        } else {
+            streams.find(path) { answer($0.map(\.status)) }
         }
     }
 
@@ -174,5 +183,17 @@ extension StreamReply {
 
     private static func accepted(_ epoch: UInt64, _ sequence: UInt64) -> [(name: String, value: String)] {
         [("producer-epoch", String(epoch)), ("producer-seq", String(sequence))]
+    }
+}
+
+extension StreamPath {
+    private static let sessions = "sessions/"
+
+    /// Whether it is below `sessions/`, where the sessions are.
+    var isSessions: Bool { value.hasPrefix(Self.sessions) || value == "sessions" }
+
+    /// The session that can be read at this path.
+    var session: SessionID? {
+        value.hasPrefix(Self.sessions) ? SessionID(String(value.dropFirst(Self.sessions.count))) : nil
     }
 }

@@ -1,0 +1,305 @@
+import Logging
+import NIOPosix
+import Synchronization
+import Testing
+import ThroughlineCore
+import ThroughlineTestKit
+
+@testable import ThroughlineEngine
+
+/// Random operations on durable streams against a model that is a dictionary of arrays, with restarts in between.
+@Suite(.timeLimit(.minutes(2))) struct `Durable streams as a model` {
+    private struct Model {
+        var messages: [[UInt8]] = []
+        var isClosed = false
+        var isJSON = false
+        var producers: [String: (epoch: UInt64, sequence: UInt64)] = [:]
+        var source: String?
+    }
+
+    @Test(arguments: 0..<24) func `streams do what a dictionary of arrays does`(seed: Int) async throws {
+        var random = SeededRandom(seed: UInt64(seed))
+        let store = InMemoryLogStore()
+        var bench = try StreamBench(store, seed: UInt64(seed))
+        var models: [String: Model] = [:]
+        /// Deleted, but read by forks that live.
+        var buried: [String: Model] = [:]
+        let paths = ["a", "b", "c/d", "e", "f/g/h"]
+
+        func hasForks(_ path: String) -> Bool {
+            models.values.contains { $0.source == path } || buried.values.contains { $0.source == path }
+        }
+        func collect() {
+            while let free = buried.keys.first(where: { !hasForks($0) }) { buried[free] = nil }
+        }
+        for step in 0..<160 {
+            let path = random.pick(paths)
+            let context: Comment = "seed \(seed), step \(step), \(path)"
+            switch random.below(12) {
+            case 0, 1:
+                let isJSON = random.chance(2)
+                let body = isJSON ? random.pick(["", "[]", "[1,2]", "7"]) : random.pick(["", "xy"])
+                let closes = random.chance(8)
+                let source = random.chance(3) ? random.pick(paths) : nil
+                let fork = source.map { (path: $0, offset: UInt64(random.below(4)), beyond: UInt64(random.below(3))) }
+                let created = await bench.create(path, isJSON: isJSON, body: body, closed: closes, fork: fork)
+                let expected = Self.expectedCreation(
+                    path, isJSON, body, closes, fork, in: models, buried, exists: models[path] != nil)
+                guard case .made(let model) = expected else {
+                    #expect(created == expected.status || expected.status == nil, context)
+                    continue
+                }
+                #expect(created == 201, context)
+                models[path] = model
+            case 2...6:
+                let isClosing = random.chance(12)
+                let producer =
+                    random.chance(2)
+                    ? ProducerStamp(
+                        id: random.pick(["p", "q"]), epoch: UInt64(random.below(2)), sequence: UInt64(random.below(5)))
+                    : nil
+                let body = random.pick(["1", "[3,4,5]", isClosing ? "" : "2"])
+                let written = await bench.write(
+                    path, isJSON: models[path]?.isJSON ?? true, body: body, producer, closing: isClosing)
+                let expected = Self.apply(body, producer, isClosing, to: &models, path)
+                #expect(written == (buried[path] != nil && models[path] == nil ? "deleted" : expected), context)
+            case 7:
+                let status = await bench.delete(path)
+                #expect(status == (models[path] != nil ? 204 : buried[path] != nil ? 410 : 404), context)
+                if let model = models.removeValue(forKey: path) {
+                    if hasForks(path) { buried[path] = model }
+                    collect()
+                }
+            case 8:
+                bench = try StreamBench(store, seed: UInt64(seed * 1_000 + step))
+            default:
+                guard let model = models[path] else { continue }
+                let from = random.below(model.messages.count + 1)
+                let read = try await bench.read(path, from: UInt64(from), bytes: random.pick([1, 3, 100]))
+                #expect(read.messages == Array(model.messages[from...]), context)
+                #expect(read.isClosed == model.isClosed, context)
+            }
+        }
+        bench = try StreamBench(store, seed: 99)
+        for (path, model) in models {
+            let read = try await bench.read(path, from: 0, bytes: 100)
+            #expect(read.messages == model.messages, "seed \(seed), at the end, \(path)")
+        }
+    }
+
+    private enum Creation {
+        case made(Model)
+        case refused(Int?)
+
+        var status: Int? { if case .refused(let status) = self { status } else { 201 } }
+    }
+
+    private static func expectedCreation(
+        _ path: String, _ isJSON: Bool, _ body: String, _ closes: Bool,
+        _ fork: (path: String, offset: UInt64, beyond: UInt64)?, in models: [String: Model], _ buried: [String: Model],
+        exists: Bool
+    ) -> Creation {
+        // Whether it is the same as what is there is looked at in the tests of the protocol.
+        if exists { return .refused(nil) }
+        if buried[path] != nil { return .refused(409) }
+        var model = Model(isClosed: closes, isJSON: isJSON)
+        if let fork {
+            guard let source = models[fork.path] else { return .refused(buried[fork.path] != nil ? 409 : 404) }
+            if source.isJSON != isJSON { return .refused(409) }
+            let (offset, beyond) = (Int(fork.offset), Int(fork.beyond))
+            if offset > source.messages.count { return .refused(400) }
+            model.source = fork.path
+            model.messages = Array(source.messages[..<offset])
+            if isJSON {
+                if offset + beyond > source.messages.count { return .refused(400) }
+                model.messages = Array(source.messages[..<(offset + beyond)])
+            } else if beyond > 0 {
+                guard offset < source.messages.count, beyond <= source.messages[offset].count else {
+                    return .refused(400)
+                }
+                model.messages.append(Array(source.messages[offset][..<beyond]))
+            }
+        }
+        model.messages += split(body, isJSON)
+        return .made(model)
+    }
+
+    private static func apply(
+        _ body: String, _ producer: ProducerStamp?, _ isClosing: Bool, to models: inout [String: Model], _ path: String
+    ) -> String {
+        guard var model = models[path] else { return "absent" }
+        defer { models[path] = model }
+        if model.isClosed { return "closed" }
+        if let producer {
+            let known = model.producers[producer.id]
+            if let known {
+                if producer.epoch < known.epoch { return "stale" }
+                if producer.epoch > known.epoch, producer.sequence != 0 { return "late" }
+                if producer.epoch == known.epoch {
+                    if producer.sequence <= known.sequence { return "duplicate" }
+                    if producer.sequence > known.sequence + 1 { return "gap" }
+                }
+            } else if producer.sequence > 0 {
+                return "gap"
+            }
+            model.producers[producer.id] = (producer.epoch, producer.sequence)
+        }
+        model.messages += split(body, model.isJSON)
+        model.isClosed = isClosing
+        return "taken"
+    }
+
+    private static func split(_ body: String, _ isJSON: Bool) -> [[UInt8]] {
+        if body.isEmpty || isJSON && body == "[]" { return [] }
+        guard isJSON, body.hasPrefix("[") else { return [Array(body.utf8)] }
+        return body.dropFirst().dropLast().split(separator: ",").map { Array($0.utf8) }
+    }
+
+    @Test func `nothing is said before it is durable, and what is not durable is forgotten`() async throws {
+        let store = HeldStore()
+        let bench = try StreamBench(store, seed: 1)
+        async let created = bench.create("a", isJSON: false, body: "x", closed: false, fork: nil)
+        try await bench.eventually { store.waiting == 1 }
+        // A reader of what may never be waits with its creator.
+        async let early = bench.write("a", isJSON: false, body: "y", nil, closing: false)
+        store.release()
+        #expect(await created == 201)
+        try await bench.eventually { store.waiting == 1 }
+        store.failFirst(.full("test"))
+        #expect(await early == "storage_full")
+        store.open()
+        #expect(try await bench.read("a", from: 0, bytes: 100).messages == [Array("x".utf8)])
+        #expect(await bench.write("a", isJSON: false, body: "z", nil, closing: false) == "taken")
+        #expect(try await bench.read("a", from: 0, bytes: 100).messages == [Array("x".utf8), Array("z".utf8)])
+    }
+
+    @Test func `an idle stream ends, a followed one does not, and its path is free again`() async throws {
+        let bench = try StreamBench(InMemoryLogStore(), seed: 1)
+        #expect(
+            await bench.create("a", isJSON: false, body: "x", closed: false, fork: nil, lifetime: .idle(seconds: 10))
+                == 201)
+        let stream = try await bench.find("a")
+        let subscription = StreamSubscription(stream, mailbox: Mailbox(loop: nil)) {}
+        guard case .atTail = bench.engine.streams.pull(stream, after: StreamOffset(1), bytes: 10, for: subscription)
+        else {
+            Issue.record("there is nothing behind the end")
+            return
+        }
+        bench.environment.advance(milliseconds: 60_000)
+        #expect(await bench.write("a", isJSON: false, body: "y", nil, closing: false) == "taken")
+        bench.engine.streams.detach(subscription)
+        bench.environment.advance(milliseconds: 10_000)
+        #expect(await bench.write("a", isJSON: false, body: "z", nil, closing: false) == "absent")
+        #expect(await bench.create("a", isJSON: true, body: "1", closed: false, fork: nil) == 201)
+        #expect(try await bench.read("a", from: 0, bytes: 100).messages == [Array("1".utf8)])
+    }
+}
+
+/// Durable streams over a store, as an asynchronous interface.
+struct StreamBench {
+    let environment: TestEnvironment
+    let engine: Engine
+
+    init(_ store: any LogStore, seed: UInt64) throws {
+        environment = TestEnvironment(seed: seed)
+        var configuration = EngineConfiguration()
+        configuration.streamWindowBytes = 4
+        configuration.streamCheckpointBytes = 300
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        engine = Engine(
+            store: store, timers: MultiThreadedEventLoopGroup.singleton.next(), configuration: configuration,
+            environment: environment.engine, logger: logger)
+        try engine.start()
+    }
+
+    func create(
+        _ path: String, isJSON: Bool, body: String, closed: Bool,
+        fork: (path: String, offset: UInt64, beyond: UInt64)?, lifetime: StreamLifetime = .unlimited
+    ) async -> Int {
+        let creation = StreamCreation(
+            contentType: isJSON ? "application/json" : "text/plain", lifetime: lifetime, isClosed: closed,
+            body: Array(body.utf8),
+            fork: fork.map { .init(source: StreamPath($0.path)!, offset: StreamOffset($0.offset), beyond: $0.beyond) })
+        let result: Result<StreamCreated, Refusal> = await withCheckedContinuation { continuation in
+            engine.streams.create(StreamPath(path)!, creation) { continuation.resume(returning: $0) }
+        }
+        switch result {
+        case .success(let created): return created.isNew ? 201 : 200
+        case .failure(let refusal): return refusal.code.status
+        }
+    }
+
+    /// The verdict in a word.
+    func write(_ path: String, isJSON: Bool, body: String, _ producer: ProducerStamp?, closing: Bool) async -> String {
+        let write = StreamWrite(
+            messages: [], contentType: isJSON ? "application/json" : "text/plain", producer: producer,
+            isClosing: closing)
+        let result: Result<StreamWritten, Refusal> = await withCheckedContinuation { continuation in
+            engine.streams.write(write, body: Array(body.utf8), to: StreamPath(path)!) {
+                continuation.resume(returning: $0)
+            }
+        }
+        switch result {
+        case .failure(let refusal):
+            return refusal.code == .streamNotFound
+                ? "absent" : refusal.code == .streamDeleted ? "deleted" : refusal.code.rawValue
+        case .success(let written):
+            switch written.verdict {
+            case .taken: return "taken"
+            // Recognised as what closed it, or a second close: the model does not tell these from a refusal.
+            case .duplicate: return written.isClosed ? "closed" : "duplicate"
+            case .closed: return "closed"
+            case .producerStale: return "stale"
+            case .producerGap: return "gap"
+            case .producerLateStart: return "late"
+            default: return "\(written.verdict)"
+            }
+        }
+    }
+
+    func delete(_ path: String) async -> Int {
+        let result: Result<Void, Refusal> = await withCheckedContinuation { continuation in
+            engine.streams.delete(StreamPath(path)!) { continuation.resume(returning: $0) }
+        }
+        if case .failure(let refusal) = result { return refusal.code.status }
+        return 204
+    }
+
+    func find(_ path: String) async throws -> DurableStream {
+        try await withCheckedContinuation { continuation in
+            engine.streams.find(StreamPath(path)!) { continuation.resume(returning: $0) }
+        }.get()
+    }
+
+    /// All from a position to the end, in steps of so many bytes.
+    func read(_ path: String, from: UInt64, bytes: Int) async throws -> (messages: [[UInt8]], isClosed: Bool) {
+        let stream = try await find(path)
+        var position = StreamOffset(from)
+        var messages: [[UInt8]] = []
+        while true {
+            let slice: StreamSlice
+            switch engine.streams.pull(stream, after: position, bytes: bytes) {
+            case .slice(let found): slice = found
+            case .atTail(_, let isClosed): return (messages, isClosed)
+            case .stored:
+                slice = try await withCheckedContinuation { continuation in
+                    engine.streams.readStored(stream, after: position, bytes: bytes) {
+                        continuation.resume(returning: $0)
+                    }
+                }.get()
+            case .beyond, .gone:
+                Issue.record("\(path) cannot be read from \(from)")
+                return (messages, false)
+            }
+            #expect(slice.after == position && slice.last > position)
+            messages += slice.messages.map(\.bytes)
+            position = slice.last
+        }
+    }
+
+    func eventually(_ condition: () -> Bool) async throws {
+        for _ in 0..<1_000 where !condition() { try await Task.sleep(for: .milliseconds(5)) }
+        #expect(condition())
+    }
+}
