@@ -13,8 +13,8 @@ struct Serve: AsyncParsableCommand {
         abstract: "Starts a server.",
         discussion: """
             A flag wins over the environment (THROUGHLINE_HOST, _PORT, _DATA, _UPSTREAM, _UPSTREAM_KEY, _MODEL, _DEV, _KEYS,
-            _ALLOW_ORIGIN, _DEMO_AGENT, _WEBHOOK, _WEBHOOK_SECRET, _WEBHOOK_SECRET_FILE, _CONFIG), the environment over the JSON file that --config names (host, port, data,
-            upstream, upstreamKey, model, dev, keys, allowOrigin, demoAgent, webhook, webhookSecret, webhookSecretFile), the file over the default.
+            _ALLOW_ORIGIN, _DEMO_AGENT, _WEBHOOK, _WEBHOOK_SECRET, _WEBHOOK_SECRET_FILE, _STREAM_LONG_POLL, _CONFIG), the environment over the JSON file that --config names (host, port, data,
+            upstream, upstreamKey, model, dev, keys, allowOrigin, demoAgent, webhook, webhookSecret, webhookSecretFile, streamLongPoll), the file over the default.
 
             EXAMPLES:
               throughline serve --dev
@@ -59,6 +59,9 @@ struct Serve: AsyncParsableCommand {
 
     @Option(help: "The file with the secret that signs such calls; or use $THROUGHLINE_WEBHOOK_SECRET.")
     var webhookSecretFile: String?
+
+    @Option(help: "Seconds that a long-poll of a durable stream waits. Default: 25.")
+    var streamLongPoll: Int?
 
     @Option(help: "A JSON file with settings.")
     var config: String?
@@ -118,6 +121,7 @@ struct Serve: AsyncParsableCommand {
         ]
         for (key, value) in texts { flags[key] = value.map { ConfigValue(.string($0), isSecret: false) } }
         flags["upstreamKey"] = upstreamKey.map { ConfigValue(.string($0), isSecret: true) }
+        flags["streamLongPoll"] = streamLongPoll.map { ConfigValue(.int($0), isSecret: false) }
         flags["port"] = port.map { ConfigValue(.int($0), isSecret: false) }
         if dev { flags["dev"] = ConfigValue(.bool(true), isSecret: false) }
         if noDemoAgent { flags["demoAgent"] = ConfigValue(.bool(false), isSecret: false) }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Configuration
 import Foundation
+import NIOCore
 import ThroughlineServer
 
 /// What `throughline serve` is told: by flags, else by the environment, else by a file, else by default.
@@ -19,6 +20,8 @@ struct ServeSettings {
     var webhooks: [String]
     var webhookSecret: String?
     var webhookSecretFile: String?
+    /// Seconds that a long-poll of a durable stream waits.
+    var streamLongPoll: Int
 
     /// - Parameters:
     ///   - flags: What the command line said, by the names that the file has.
@@ -43,6 +46,7 @@ struct ServeSettings {
             webhooks = try await reader.fetchStringArray(forKey: "webhook", default: [])
             webhookSecret = try await reader.fetchString(forKey: "webhookSecret", isSecret: true)
             webhookSecretFile = try await reader.fetchString(forKey: "webhookSecretFile")
+            streamLongPoll = try await reader.fetchInt(forKey: "streamLongPoll", default: 25)
             allowedOrigins = try await reader.fetchStringArray(forKey: "allowOrigin", default: [])
         } catch {
             throw Failure("A setting cannot be read: \(error)", status: Failure.usage)
@@ -62,6 +66,9 @@ struct ServeSettings {
     /// Refuses what would be open to strangers.
     func check() throws {
         guard (0...65_535).contains(port) else { throw Failure("There is no port \(port).", status: Failure.usage) }
+        guard (1...60).contains(streamLongPoll) else {
+            throw Failure("--stream-long-poll is a number of seconds from 1 to 60.", status: Failure.usage)
+        }
         if isDevelopment, !Self.isLoopback(host) {
             throw Failure(
                 "With --dev there are no keys, so the server listens on loopback only, not on \(host). "
@@ -137,6 +144,7 @@ struct ServeSettings {
             hasDemoAgent: isDevelopment && hasDemoAgent,
             keys: isDevelopment ? nil : try keys.map { try KeyFile(path: $0).read() }, allowedOrigins: allowedOrigins)
         configuration.webhooks = try webhookConfiguration()
+        configuration.limits.longPoll = .seconds(Int64(streamLongPoll))
         return configuration
     }
 }

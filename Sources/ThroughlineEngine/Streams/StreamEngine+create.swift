@@ -273,7 +273,8 @@ extension DurableStream {
             switch state.phase {
             case .gone: true
             case .deleting: state.isReplaceable
-            case .creating, .live, .deleted: false
+            case .deleted: state.forks == 0
+            case .creating, .live: false
             }
         }
     }

@@ -121,7 +121,7 @@ extension StreamEngine {
         let (found, isOver): (Found, Bool) = stream.state.withLock { state in
             switch state.phase {
             case .creating, .deleting: return (.settling(stream), false)
-            case .deleted: return (.deleted, false)
+            case .deleted: return (state.forks > 0 ? .deleted : .absent, false)
             case .gone: return (.absent, false)
             case .live: break
             }

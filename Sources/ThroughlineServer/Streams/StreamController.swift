@@ -16,7 +16,8 @@ struct StreamController: Sendable {
         var fields = StreamFields()
         for field in request.headers { fields.take(field.name.rawName, field.value) }
         let streamed = StreamRequest(
-            method: method, target: target, fields: fields, participant: try RequestIdentity.participant(of: request))
+            method: method, target: target, fields: fields, participant: try RequestIdentity.participant(of: request),
+            origin: fields.origin(request.head.authority))
         var body: [UInt8] = []
         if method == .put || method == .post {
             body = try await request.boundedBody(upTo: service.limits.streamBodyBytes, within: service.limits.bodyTime)

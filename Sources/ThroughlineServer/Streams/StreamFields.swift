@@ -16,7 +16,7 @@ struct StreamFields: Sendable {
     var ifMatch: String?
     var ifNoneMatch: String?
     var lastEventID: String?
-    var participant: String?
+    var isForwardedSecurely = false
     /// A header that stood twice with different values.
     private(set) var repeated: String?
 
@@ -37,7 +37,7 @@ struct StreamFields: Sendable {
         case "if-match": set(\.ifMatch, value, name)
         case "if-none-match": set(\.ifNoneMatch, value, name)
         case "last-event-id": set(\.lastEventID, value, name)
-        case "throughline-participant": set(\.participant, value, name)
+        case "x-forwarded-proto": isForwardedSecurely = value.lowercased() == "https"
         default: break
         }
     }
@@ -49,6 +49,11 @@ struct StreamFields: Sendable {
 }
 
 extension StreamFields {
+    /// How the server was addressed, from its authority.
+    func origin(_ authority: String?) -> String {
+        authority.map { (isForwardedSecurely ? "https://" : "http://") + $0 } ?? ""
+    }
+
     func check() throws(Refusal) {
         if let repeated { throw Refusal(.headerInvalid, "The header \(repeated) stands twice.") }
     }

@@ -16,6 +16,8 @@ struct StreamRequest: Sendable {
     var target: StreamTarget
     var fields: StreamFields
     var participant: Participant
+    /// How the server was addressed: `http://127.0.0.1:8080`.
+    var origin: String
 }
 
 /// The Durable Streams protocol: what each request asks of the engine, and how the answer looks. Knows no transport.
@@ -66,7 +68,7 @@ struct StreamService: Sendable {
         let creation = StreamCreation(
             contentType: asked.contentType, lifetime: asked.lifetime, isClosed: request.fields.isClosing, body: body,
             fork: asked.fork.map { .init(source: $0.source, offset: $0.offset, beyond: $0.beyond) })
-        let location = StreamTarget.root + request.target.rawPath
+        let location = request.origin + StreamTarget.root + request.target.rawPath
         streams.create(path, creation) { result in
             switch result {
             case .failure(let refusal): completion(.whole(StreamReply(refusal)))
@@ -95,7 +97,8 @@ struct StreamService: Sendable {
         streams.write(write, body: body, to: path, isDeferred: isDeferred) { result in
             switch result {
             case .failure(let refusal): completion(.whole(StreamReply(refusal)))
-            case .success(let written): completion(.whole(StreamReply(written, of: producer)))
+            case .success(let written):
+                completion(.whole(StreamReply(written, of: producer, isEmpty: body.isEmpty)))
             }
         }
     }
@@ -144,13 +147,15 @@ extension StreamStanding {
 
 extension StreamReply {
     /// What a write came to.
-    init(_ written: StreamWritten, of producer: ProducerStamp?) {
+    ///
+    /// - Parameter isEmpty: Whether nothing was to be appended, but the stream closed.
+    init(_ written: StreamWritten, of producer: ProducerStamp?, isEmpty: Bool) {
         var headers = [(name: "stream-next-offset", value: written.tail.description)]
         if written.isClosed { headers.append(("stream-closed", "true")) }
         switch written.verdict {
         case .taken:
             if let producer { headers += Self.accepted(producer.epoch, producer.sequence) }
-            self.init(producer == nil ? 204 : 200, headers)
+            self.init(producer == nil || isEmpty ? 204 : 200, headers)
         case .duplicate(let sequence):
             if let producer { headers += Self.accepted(producer.epoch, sequence ?? producer.sequence) }
             self.init(204, headers)

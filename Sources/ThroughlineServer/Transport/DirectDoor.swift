@@ -45,7 +45,9 @@ package struct DirectDoor: Sendable {
             (try? gatekeeper.checkOrigin(nil, host: common.host)) != nil, let participant = try? participant(common)
         else { return nil }
         return DirectStreamRequest(
-            request: StreamRequest(method: method, target: target, fields: fields, participant: participant),
+            request: StreamRequest(
+                method: method, target: target, fields: fields, participant: participant,
+                origin: fields.origin(common.host)),
             length: common.length, keepsAlive: head.isKeepAlive)
     }
 
