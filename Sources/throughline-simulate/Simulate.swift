@@ -16,6 +16,8 @@ struct Simulate: ParsableCommand {
               throughline-simulate --forever               new seeds until one fails
               throughline-simulate --seeds 1...50 --mutation no-log-sync
                                                            with a fault in the server that has to be noticed
+              throughline-simulate --streams --seeds 1...200
+                                                           durable streams instead of sessions
             """)
 
     @Option(help: "One seed.")
@@ -29,6 +31,9 @@ struct Simulate: ParsableCommand {
 
     @Flag(help: "Go on with new seeds until one fails.")
     var forever = false
+
+    @Flag(help: "Durable streams instead of sessions: producers that retry, closes, forks, crashes.")
+    var streams = false
 
     @Flag(help: "Print everything that happens.")
     var trace = false
@@ -51,6 +56,7 @@ struct Simulate: ParsableCommand {
 
     func run() throws {
         Self.makeHashingRepeatable()
+        if streams { return try runStreams() }
         var summary = Summary()
         CrashNote.install()
         for seed in chosenSeeds {
@@ -71,6 +77,26 @@ struct Simulate: ParsableCommand {
         }
         summary.print()
         if summary.failed > 0 || everyFault && !summary.hasEveryFault { throw ExitCode.failure }
+    }
+
+    private func runStreams() throws {
+        var outcomes: [String: Int] = [:]
+        var (runs, failed) = (0, 0)
+        for seed in chosenSeeds {
+            let simulation = StreamSimulation(seed: seed, mutation: mutation)
+            simulation.run(steps: steps)
+            runs += 1
+            for (name, count) in simulation.outcomes.all { outcomes[name, default: 0] += count }
+            if let violation = simulation.violation {
+                failed += 1
+                print("seed \(seed) fails: \(violation)")
+                print("again: throughline-simulate --streams --seed \(seed) --steps \(steps)\(mutationArgument)")
+                if forever { break }
+            }
+        }
+        for (name, count) in outcomes.sorted(by: { $0.key < $1.key }) { print("\(count)  \(name)") }
+        print("seeds: \(runs - failed) passed, \(failed) failed")
+        if failed > 0 || everyFault && outcomes.values.contains(0) { throw ExitCode.failure }
     }
 
     private var mutationArgument: String { mutation.map { " --mutation \($0.rawValue)" } ?? "" }

@@ -66,6 +66,18 @@ private let builtProducts: URL = {
         #expect(result.output.contains("again: throughline-simulate --seed "))
     }
 
+    @Test func `finds durable streams exactly once over crashes`() async throws {
+        let result = try await simulate("--streams", "--seeds", "1...200", "--steps", "700", "--every-fault")
+        #expect(result.status == 0, "\(result.output)")
+        #expect(result.output.contains("seeds: 200 passed, 0 failed"))
+    }
+
+    @Test(arguments: ["no-log-sync", "early-acknowledgement", "lost-notes"])
+    func `notices a fault under durable streams`(_ mutation: String) async throws {
+        let result = try await simulate("--streams", "--seeds", "1...60", "--steps", "700", "--mutation", mutation)
+        #expect(result.status == 1, "\(result.output)")
+    }
+
     @Test func `refuses what it does not understand`() async throws {
         #expect(try await simulate("--seeds", "5").status != 0)
         #expect(try await simulate("--seed", "1", "--forever").status != 0)
