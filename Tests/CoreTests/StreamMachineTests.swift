@@ -6,20 +6,27 @@ import ThroughlineTestKit
 @Suite struct `Durable streams` {
     private let now = Timestamp(milliseconds: 1_795_000_000_000)
 
-    private func machine(_ type: String = "application/json") throws -> StreamMachine {
-        let path = try #require(StreamPath("a/b"))
-        return StreamMachine(StreamSummary(path: path, settings: StreamSettings(contentType: type), created: now))
-    }
-
-    private func write(
-        _ machine: inout StreamMachine, _ text: String, _ producer: ProducerStamp? = nil, order: String? = nil,
-        closing: Bool = false, expected: StreamOffset? = nil
-    ) -> (verdict: StreamVerdict, records: [LogRecord]) {
+    /// A stream of JSON that is written to.
+    private final class Stream {
+        var machine: StreamMachine
         var records: [LogRecord] = []
-        let write = StreamWrite(
-            messages: text.isEmpty ? [] : [Array(text.utf8)], contentType: "application/json", producer: producer,
-            order: order, isClosing: closing, expected: expected)
-        return (machine.write(write, at: now, into: &records), records)
+        private let now = Timestamp(milliseconds: 1_795_000_000_000)
+
+        init() throws {
+            let path = try #require(StreamPath("a/b"))
+            let settings = StreamSettings(contentType: "application/json")
+            machine = StreamMachine(StreamSummary(path: path, settings: settings, created: now))
+        }
+
+        func write(
+            _ text: String, _ producer: ProducerStamp? = nil, order: String? = nil, closing: Bool = false,
+            expected: StreamOffset? = nil, contentType: String = "application/json"
+        ) -> StreamVerdict {
+            let write = StreamWrite(
+                messages: text.isEmpty ? [] : [Array(text.utf8)], contentType: contentType, producer: producer,
+                order: order, isClosing: closing, expected: expected)
+            return machine.write(write, at: now, into: &records)
+        }
     }
 
     private func stamp(_ epoch: UInt64, _ sequence: UInt64, _ id: String = "p") -> ProducerStamp {
@@ -27,63 +34,62 @@ import ThroughlineTestKit
     }
 
     @Test func `a producer's requests are taken once, in order, and an older life is fenced`() throws {
-        var machine = try machine()
-        #expect(write(&machine, "1", stamp(0, 1)).verdict == .producerGap(expected: 0))
-        #expect(write(&machine, "1", stamp(0, 0)).verdict == .taken)
-        #expect(write(&machine, "2", stamp(0, 1)).verdict == .taken)
-        #expect(write(&machine, "1", stamp(0, 0)).verdict == .duplicate(sequence: 1))
-        #expect(write(&machine, "4", stamp(0, 3)).verdict == .producerGap(expected: 2))
-        #expect(write(&machine, "3", stamp(1, 1)).verdict == .producerLateStart)
-        #expect(write(&machine, "3", stamp(1, 0)).verdict == .taken)
-        #expect(write(&machine, "3", stamp(0, 2)).verdict == .producerStale(epoch: 1))
-        #expect(machine.tail == StreamOffset(3))
+        let stream = try Stream()
+        #expect(stream.write("1", stamp(0, 1)) == .producerGap(expected: 0))
+        #expect(stream.write("1", stamp(0, 0)) == .taken)
+        #expect(stream.write("2", stamp(0, 1)) == .taken)
+        #expect(stream.write("1", stamp(0, 0)) == .duplicate(sequence: 1))
+        #expect(stream.write("4", stamp(0, 3)) == .producerGap(expected: 2))
+        #expect(stream.write("3", stamp(1, 1)) == .producerLateStart)
+        #expect(stream.write("3", stamp(1, 0)) == .taken)
+        #expect(stream.write("3", stamp(0, 2)) == .producerStale(epoch: 1))
+        #expect(stream.machine.tail == StreamOffset(3))
     }
 
     @Test func `a closed stream takes nothing but the retry of what closed it`() throws {
-        var machine = try machine()
-        #expect(write(&machine, "1", stamp(0, 0), closing: true).verdict == .taken)
-        #expect(write(&machine, "1", stamp(0, 0), closing: true).verdict == .duplicate(sequence: 0))
-        #expect(write(&machine, "1", stamp(0, 1)).verdict == .closed)
-        #expect(write(&machine, "1").verdict == .closed)
-        #expect(write(&machine, "", closing: true).verdict == .duplicate(sequence: nil))
-        #expect(machine.tail == StreamOffset(1))
+        let stream = try Stream()
+        #expect(stream.write("1", stamp(0, 0), closing: true) == .taken)
+        #expect(stream.write("1", stamp(0, 0), closing: true) == .duplicate(sequence: 0))
+        #expect(stream.write("1", stamp(0, 1)) == .closed)
+        #expect(stream.write("1") == .closed)
+        #expect(stream.write("", closing: true) == .duplicate(sequence: nil))
+        #expect(stream.machine.tail == StreamOffset(1))
     }
 
     @Test func `order, content type and tail are conditions`() throws {
-        var machine = try machine()
-        #expect(write(&machine, "1", order: "09").verdict == .taken)
-        #expect(write(&machine, "1", order: "09").verdict == .orderRegressed)
-        #expect(write(&machine, "1", order: "1").verdict == .taken)
-        #expect(write(&machine, "1", expected: StreamOffset(1)).verdict == .tailElsewhere)
-        #expect(write(&machine, "1", expected: StreamOffset(2)).verdict == .taken)
-        var records: [LogRecord] = []
-        let other = StreamWrite(messages: [[1]], contentType: "text/plain")
-        #expect(machine.write(other, at: now, into: &records) == .otherType)
-        #expect(records.isEmpty)
+        let stream = try Stream()
+        #expect(stream.write("1", order: "09") == .taken)
+        #expect(stream.write("1", order: "09") == .orderRegressed)
+        #expect(stream.write("1", order: "1") == .taken)
+        #expect(stream.write("1", expected: StreamOffset(1)) == .tailElsewhere)
+        #expect(stream.write("1", expected: StreamOffset(2)) == .taken)
+        #expect(stream.write("1", contentType: "text/plain") == .otherType)
+        #expect(stream.records.count == 3)
     }
 
     /// Whatever was written: the records alone make the same stream again, and so does a checkpoint with the rest of them.
     @Test(arguments: 0..<50) func `replay and checkpoint give the same machine`(seed: Int) throws {
         var random = SeededRandom(seed: UInt64(seed))
-        var machine = try machine()
-        var stored: [LogRecord] = []
+        let stream = try Stream()
         var checkpoint: Checkpoint?
         for _ in 0..<40 {
-            let producer =
-                random.chance(2)
-                ? stamp(UInt64(random.below(3)), UInt64(random.below(6)), random.pick(["p", "q"])) : nil
-            let order = random.chance(3) ? String(random.below(100)) : nil
-            stored +=
-                write(&machine, random.pick(["1", "2", ""]), producer, order: order, closing: random.chance(60)).records
-            if random.chance(20) { checkpoint = machine.checkpoint }
+            let producer = stamp(UInt64(random.below(3)), UInt64(random.below(6)), random.pick(["p", "q"]))
+            _ = stream.write(
+                random.pick(["1", "2", "1"]), random.chance(2) ? producer : nil,
+                order: random.chance(3) ? String(random.below(100)) : nil, closing: random.chance(60))
+            if random.chance(20) { checkpoint = stream.machine.checkpoint }
         }
-        var replayed = StreamMachine(
-            StreamSummary(path: machine.summary.path, settings: machine.summary.settings, created: now))
-        #expect(replayed.replay(stored))
+        let machine = stream.machine
+        var fresh = machine.summary
+        fresh.closing = nil
+        var replayed = StreamMachine(fresh)
+        let isReplayed = replayed.replay(stream.records)
+        #expect(isReplayed)
         expectSame(replayed, machine)
         if let checkpoint {
             var resumed = try #require(StreamMachine(checkpoint, of: machine.summary))
-            #expect(resumed.replay(stored.filter { $0.sequence > checkpoint.sequence }))
+            let isRead = resumed.replay(stream.records.filter { $0.sequence > checkpoint.sequence })
+            #expect(isRead)
             expectSame(resumed, machine)
         }
     }
