@@ -67,14 +67,14 @@ private let builtProducts: URL = {
     }
 
     @Test func `finds durable streams exactly once over crashes`() async throws {
-        let result = try await simulate("--streams", "--seeds", "1...200", "--steps", "700", "--every-fault")
+        let result = try await simulate("--streams", "--seeds", "1...16", "--steps", "700", "--every-fault")
         #expect(result.status == 0, "\(result.output)")
-        #expect(result.output.contains("seeds: 200 passed, 0 failed"))
+        #expect(result.output.contains("seeds: 16 passed, 0 failed"))
     }
 
     @Test(arguments: ["no-log-sync", "early-acknowledgement", "lost-notes"])
     func `notices a fault under durable streams`(_ mutation: String) async throws {
-        let result = try await simulate("--streams", "--seeds", "1...60", "--steps", "700", "--mutation", mutation)
+        let result = try await simulate("--streams", "--seeds", "1...6", "--steps", "700", "--mutation", mutation)
         #expect(result.status == 1, "\(result.output)")
     }
 
