@@ -44,7 +44,7 @@ public final class Engine: Sendable {
         lifecycle = Lifecycle(logger: logger)
         streams = StreamEngine(
             store: store, configuration: configuration, environment: environment, postman: postman, pool: pool,
-            metrics: metrics, lifecycle: lifecycle, logger: logger)
+            timers: timers, metrics: metrics, lifecycle: lifecycle, logger: logger)
         store.onCommit { [postman] in postman.flush() }
     }
 
@@ -52,7 +52,9 @@ public final class Engine: Sendable {
     public func start() throws(StoreError) {
         var withRuns: [SessionID] = []
         try store.forEachStream { stream, tail, bytes in
-            if stream.isDurableStream { return streams.find(stream, tail: tail, summary: bytes) }
+            if stream.isDurableStream || stream.rawValue.hasPrefix(StreamEngine.subscriptionPrefix) {
+                return streams.find(stream, tail: tail, summary: bytes)
+            }
             guard let id = stream.session, let summary = SessionSummary(stored: bytes) else { return }
             directory.insert(id, summary: summary, tail: tail)
             desk.update(id, claimable: summary.claimable, works: summary.works)

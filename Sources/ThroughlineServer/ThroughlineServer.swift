@@ -62,6 +62,7 @@ public struct ThroughlineServer: Sendable {
             [EngineService(engine: engine, store: store), http, gateway]
             + BuiltInAgents.services(for: configuration, engine: engine, logger: logger)
             + webhookServices
+            + [SubscriptionCaller(engine: engine, isDevelopment: configuration.isDevelopment, logger: logger)]
         var group = ServiceGroupConfiguration(
             services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         group.maximumGracefulShutdownDuration = .seconds(15)
@@ -96,7 +97,10 @@ public struct ThroughlineServer: Sendable {
     }
 
     private var streams: StreamService {
-        StreamService(engine: engine, limits: configuration.limits, stopping: stopping)
+        StreamService(
+            engine: engine, limits: configuration.limits, stopping: stopping,
+            subscriptions: SubscriptionService(
+                streams: engine.streams, isDevelopment: configuration.isDevelopment))
     }
 
     private func router(gatekeeper: Gatekeeper, gateway: GatewayService) throws -> Router<BasicRequestContext> {

@@ -179,7 +179,7 @@ import ThroughlineTestKit
             await bench.create("a", isJSON: false, body: "x", closed: false, fork: nil, lifetime: .idle(seconds: 10))
                 == 201)
         let stream = try await bench.find("a")
-        let subscription = StreamSubscription(stream, mailbox: Mailbox(loop: nil)) {}
+        let subscription = StreamReader(stream, mailbox: Mailbox(loop: nil)) {}
         guard case .atTail = bench.engine.streams.pull(stream, after: StreamOffset(1), bytes: 10, for: subscription)
         else {
             Issue.record("there is nothing behind the end")

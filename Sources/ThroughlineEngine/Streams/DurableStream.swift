@@ -28,6 +28,8 @@ public final class DurableStream: Sendable {
         /// Who waits for the end of `creating` or `deleting`.
         var settling: [@Sendable () -> Void] = []
         var hot: HotStream?
+        /// The subscriptions that want to hear of its messages.
+        var watchers: [HeldSubscription] = []
     }
 
     let id: StreamID
@@ -52,6 +54,7 @@ public final class DurableStream: Sendable {
         state.withLock { StreamStanding(summary: $0.summary, tail: StreamOffset(base + $0.durable), id: id) }
     }
 
+    var path: StreamPath { state.withLock { $0.summary.path } }
     public var form: StreamForm { state.withLock { $0.summary.settings.form } }
 }
 
@@ -79,7 +82,7 @@ final class HotStream {
     var decidedTicket: UInt64 = 0
     var durableTicket: UInt64 = 0
     var waiters: Deque<(ticket: UInt64, waiter: Waiter)> = []
-    var readers = ReaderGroups<StreamSubscription>()
+    var readers = ReaderGroups<StreamReader>()
     var slice: StreamSlice?
     /// Bytes stored since the last checkpoint.
     var uncheckedBytes = 0

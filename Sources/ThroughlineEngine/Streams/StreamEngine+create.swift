@@ -146,6 +146,11 @@ extension StreamEngine {
             shelf.withLock { $0.warm[ObjectIdentifier(stream)] = stream }
             completion(.success(StreamCreated(isNew: true, standing: stream.status)))
             for body in settled { body() }
+            let watchers = watchers(of: path)
+            if !watchers.isEmpty {
+                stream.state.withLock { $0.watchers = watchers }
+                if machine.tail > .start { appended(to: path, watchers: watchers) }
+            }
         case .failure(let error):
             shelf.withLock { shelf in
                 if shelf.streams[path] === stream { shelf.streams[path] = nil }
@@ -160,7 +165,7 @@ extension StreamEngine {
     }
 
     /// Twelve random bytes in hexadecimal: a name of the store's own.
-    private func randomName() -> String {
+    func randomName() -> String {
         environment.randomBytes(12).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
     }
 }

@@ -56,9 +56,11 @@ extension StreamEngine {
             switch result {
             case .success:
                 let (settled, groups) = leave(stream)
+                let watchers = stream.state.withLock { $0.watchers }
                 completion(.success(()))
                 for body in settled { body() }
                 wake(groups)
+                if !watchers.isEmpty { deleted(stream.path, watchers: watchers) }
                 collect(stream)
             case .failure(.conflict):
                 // What was decided before did not become durable after all: once more, from what is.

@@ -11,7 +11,7 @@ extension StreamEngine {
     ///
     /// - Parameter subscription: Is woken when there is more, if there is nothing now.
     public func pull(
-        _ stream: DurableStream, after position: StreamOffset, bytes: Int, for subscription: StreamSubscription? = nil
+        _ stream: DurableStream, after position: StreamOffset, bytes: Int, for subscription: StreamReader? = nil
     ) -> StreamPulled {
         metrics.deliveries.increment()
         var isWarmed = false
@@ -35,7 +35,7 @@ extension StreamEngine {
         return pulled
     }
 
-    public func detach(_ subscription: StreamSubscription) {
+    public func detach(_ subscription: StreamReader) {
         let stream = subscription.stream
         stream.state.withLock { state in
             _ = state.hot?.readers.remove(subscription)

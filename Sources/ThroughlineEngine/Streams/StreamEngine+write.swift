@@ -146,8 +146,10 @@ extension StreamEngine {
         _ stream: DurableStream, _ id: ObjectIdentifier, ticket: UInt64, count: UInt64, summary: StreamSummary?
     ) {
         var finished: [HotStream.Waiter] = []
+        var watchers: [HeldSubscription] = []
         let groups = stream.state.withLock { state in
             state.durable = count
+            watchers = state.watchers
             if let summary { state.summary.closing = summary.closing }
             // Another one took its place when an append before this failed, and then this one has failed too.
             guard let hot = state.hot, ObjectIdentifier(hot) == id else { return [] as [Group] }
@@ -162,9 +164,10 @@ extension StreamEngine {
         }
         for waiter in finished { waiter(nil) }
         wake(groups)
+        if !watchers.isEmpty { appended(to: stream.path, watchers: watchers) }
     }
 
-    typealias Group = ReaderGroups<StreamSubscription>.Group
+    typealias Group = ReaderGroups<StreamReader>.Group
 
     /// What was decided and did not become durable is dropped: the stream is read from the store anew by who writes next.
     private func failed(_ stream: DurableStream, _ id: ObjectIdentifier, _ error: StoreError) {

@@ -1,4 +1,5 @@
 import Logging
+import NIOCore
 import Synchronization
 public import ThroughlineCore
 
@@ -13,6 +14,9 @@ public final class StreamEngine: Sendable {
         var mortal: [ObjectIdentifier: DurableStream] = [:]
         /// The ones with something in memory.
         var warm: [ObjectIdentifier: DurableStream] = [:]
+        var subscriptions: [String: HeldSubscription] = [:]
+        /// Who calls webhooks.
+        var caller: (@Sendable (SubscriptionCall, @escaping @Sendable (CallOutcome) -> Void) -> Void)?
     }
 
     let store: any LogStore
@@ -20,21 +24,25 @@ public final class StreamEngine: Sendable {
     let configuration: EngineConfiguration
     let postman: Postman
     let pool: BlockingPool
+    /// Where timers run.
+    let timers: any EventLoop
     let metrics: EngineMetrics
     let logger: Logger
     let shelf = Mutex(Shelf())
     private let lifecycle: Lifecycle
     private let loading = Mutex<[StreamID: (tail: UInt64, summary: StreamSummary)]>([:])
+    private let loadingSubscriptions = Mutex<[StreamID]>([])
 
     init(
         store: any LogStore, configuration: EngineConfiguration, environment: EngineEnvironment, postman: Postman,
-        pool: BlockingPool, metrics: EngineMetrics, lifecycle: Lifecycle, logger: Logger
+        pool: BlockingPool, timers: any EventLoop, metrics: EngineMetrics, lifecycle: Lifecycle, logger: Logger
     ) {
         self.store = store
         self.configuration = configuration
         self.environment = environment
         self.postman = postman
         self.pool = pool
+        self.timers = timers
         self.metrics = metrics
         self.lifecycle = lifecycle
         self.logger = logger
@@ -46,6 +54,7 @@ public final class StreamEngine: Sendable {
 
     /// Takes in what the store says of a stream, while the server starts.
     func find(_ id: StreamID, tail: SequenceNumber, summary bytes: [UInt8]) {
+        if id.rawValue.hasPrefix(Self.subscriptionPrefix) { return loadingSubscriptions.withLock { $0.append(id) } }
         guard let summary = StreamSummary(stored: bytes) else {
             return logger.error("a durable stream cannot be read", metadata: ["tl.stream.id": "\(id)"])
         }
@@ -62,6 +71,11 @@ public final class StreamEngine: Sendable {
         for id in found.keys { _ = make(id, of: found, into: &made) }
         for stream in made.values.sorted(by: { $0.created < $1.created }) { shelve(stream) }
         for stream in made.values { collect(stream) }
+        let subscriptions = loadingSubscriptions.withLock { ids in
+            defer { ids = [] }
+            return ids
+        }
+        loadSubscriptions(subscriptions)
         if !made.isEmpty { logger.info("durable streams found", metadata: ["tl.streams": "\(made.count)"]) }
     }
 

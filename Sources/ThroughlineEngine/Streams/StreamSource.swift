@@ -11,7 +11,7 @@ public enum StreamSource: Sendable {
     /// A reader of it, woken when there is more.
     public func listener(mailbox: Mailbox, wake: @escaping @Sendable () -> Void) -> StreamListener {
         switch self {
-        case .durable(let stream): return .durable(StreamSubscription(stream, mailbox: mailbox, wake: wake))
+        case .durable(let stream): return .durable(StreamReader(stream, mailbox: mailbox, wake: wake))
         case .session(let session, let participant):
             let subscription = Subscription(session: session, mailbox: mailbox, wake: wake)
             subscription.setReader(participant)
@@ -22,7 +22,7 @@ public enum StreamSource: Sendable {
 
 /// A reader of a ``StreamSource``.
 public enum StreamListener: Sendable {
-    case durable(StreamSubscription)
+    case durable(StreamReader)
     case session(Subscription)
 }
 

@@ -16,6 +16,7 @@ struct StreamFields: Sendable {
     var ifMatch: String?
     var ifNoneMatch: String?
     var lastEventID: String?
+    var authorization: String?
     var isForwardedSecurely = false
     /// A header that stood twice with different values.
     private(set) var repeated: String?
@@ -37,6 +38,7 @@ struct StreamFields: Sendable {
         case "if-match": set(\.ifMatch, value, name)
         case "if-none-match": set(\.ifNoneMatch, value, name)
         case "last-event-id": set(\.lastEventID, value, name)
+        case "authorization": set(\.authorization, value, name)
         case "x-forwarded-proto": isForwardedSecurely = value.lowercased() == "https"
         default: break
         }

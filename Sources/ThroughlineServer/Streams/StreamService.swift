@@ -27,6 +27,7 @@ struct StreamService: Sendable {
     let engine: Engine
     let limits: TransportLimits
     let stopping: StopSignal
+    let subscriptions: SubscriptionService
     var streams: StreamEngine { engine.streams }
 
     /// Answers a request. The completion runs on any thread.
@@ -40,6 +41,9 @@ struct StreamService: Sendable {
     ) {
         do throws(Refusal) {
             try request.fields.check()
+            if request.target.isReserved {
+                return subscriptions.answer(request, body) { completion(.whole($0)) }
+            }
             let path = try request.target.path()
             if path.isSessions, request.method != .get, request.method != .head {
                 throw Refusal(

@@ -17,6 +17,9 @@ struct StreamTarget: Sendable {
         query = mark == rest.endIndex ? "" : rest[rest.utf8.index(after: mark)...]
     }
 
+    /// Whether it is one of the protocol's own paths.
+    var isReserved: Bool { rawPath == StreamPath.reserved || rawPath.hasPrefix(StreamPath.reserved + "/") }
+
     func path() throws(Refusal) -> StreamPath {
         guard let text = Self.decode(rawPath), let path = StreamPath(text) else {
             throw Refusal(

@@ -42,7 +42,9 @@ package struct DirectDoor: Sendable {
             }
         }
         guard common.length ?? 0 <= limits.streamBodyBytes,
-            (try? gatekeeper.checkOrigin(nil, host: common.host)) != nil, let participant = try? participant(common)
+            (try? gatekeeper.checkOrigin(nil, host: common.host)) != nil,
+            let participant = SubscriptionService.Place(target)?.isOpen == true
+                ? Participant.anonymous : try? participant(common)
         else { return nil }
         return DirectStreamRequest(
             request: StreamRequest(

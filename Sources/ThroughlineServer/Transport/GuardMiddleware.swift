@@ -38,6 +38,9 @@ struct GuardMiddleware<Context: RequestContext>: RouterMiddleware {
         guard request.uri.path.hasPrefix("/v1/") || request.uri.path == "/metrics" else {
             return try await next(request, context)
         }
+        if let target = StreamTarget(request.head.path ?? ""), SubscriptionService.Place(target)?.isOpen == true {
+            return try await next(request, context)
+        }
         let name = try gatekeeper.admit(token: BearerKey.read(request.headers[.authorization]))
         return try await RequestIdentity.$keyName.withValue(name) { try await next(request, context) }
     }
@@ -62,7 +65,7 @@ struct GuardMiddleware<Context: RequestContext>: RouterMiddleware {
         if let origin { allow(origin, on: &response) }
         response.headers[.accessControlAllowMethods] = "GET, POST, PUT, PATCH, DELETE"
         response.headers[.accessControlAllowHeaders] =
-            "Authorization, Content-Type, Last-Event-ID, Run-Lease, Throughline-Input, Throughline-Participant, Throughline-Session, Write-Seq"
+            "Authorization, Content-Type, If-Match, If-None-Match, Last-Event-ID, Producer-Epoch, Producer-Id, Producer-Seq, Run-Lease, Stream-Closed, Stream-Expires-At, Stream-Fork-Offset, Stream-Fork-Sub-Offset, Stream-Forked-From, Stream-Seq, Stream-TTL, Throughline-Input, Throughline-Participant, Throughline-Session, Write-Seq"
         response.headers[.accessControlMaxAge] = "600"
         return response
     }
@@ -70,7 +73,8 @@ struct GuardMiddleware<Context: RequestContext>: RouterMiddleware {
     private static func allow(_ origin: String, on response: inout Response) {
         response.headers[.accessControlAllowOrigin] = origin
         response.headers[.vary] = "Origin"
-        response.headers[.accessControlExposeHeaders] = "Throughline-Session, Throughline-Run"
+        response.headers[.accessControlExposeHeaders] =
+            "ETag, Location, Producer-Epoch, Producer-Expected-Seq, Producer-Received-Seq, Producer-Seq, Stream-Closed, Stream-Cursor, Stream-Expires-At, Stream-Next-Offset, Stream-SSE-Data-Encoding, Stream-TTL, Stream-Up-To-Date, Throughline-Run, Throughline-Session"
     }
 }
 

@@ -3,7 +3,7 @@ import Synchronization
 public import ThroughlineCore
 
 /// A reader of one durable stream, woken when there is more, when the stream is closed and when it is gone.
-public final class StreamSubscription: WakingReader {
+public final class StreamReader: WakingReader {
     public let stream: DurableStream
     let mailbox: Mailbox
     let wake: @Sendable () -> Void
