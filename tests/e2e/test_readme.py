@@ -1,4 +1,4 @@
-"""The README's own commands, run as they stand (but for the port)."""
+"""The README's own commands, and those of other pages, run as they stand (but for the port)."""
 import re
 import subprocess
 import sys
@@ -11,24 +11,32 @@ from server import ROOT
 TESTED = re.compile(r"<!-- tested -->\n```(\w+)\n(.*?)```", re.S)
 
 
-def blocks(language, server):
-    page = (ROOT / "README.md").read_text(encoding="utf-8")
-    found = [code for kind, code in TESTED.findall(page) if kind == language]
-    assert found, f"the README has no tested {language}"
+def blocks(language, server, page="README.md"):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    found = [code for kind, code in TESTED.findall(text) if kind == language]
+    assert found, f"{page} has no tested {language}"
     return [code.replace("http://127.0.0.1:8080", server.url) for code in found]
+
+
+def run(script):
+    done = subprocess.run(["bash", "-euc", script.replace("curl ", "curl --no-progress-meter --fail-with-body ")],
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def test_the_first_steps_with_curl(start):
     server = start(demo_agent=True)
-    outputs = []
-    for script in blocks("sh", server):
-        done = subprocess.run(["bash", "-euc", script.replace("curl ", "curl --no-progress-meter --fail-with-body ")],
-                              capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done.stdout + done.stderr
-        outputs.append(done.stdout)
+    outputs = [run(script) for script in blocks("sh", server)]
     assert "part.appended" in outputs[0], "nobody answered"
     snapshot = Api(server.port).snapshot("sea")
     assert snapshot["inputs"][0]["id"] == "q1" and snapshot["commands"][0]["verb"] == "cancel"
+
+
+def test_durable_streams_with_curl(server):
+    outputs = [run(script) for script in blocks("sh", server, "docs/durable-streams.md")]
+    assert 'event: data' in outputs[0] and 'HTTP/1.1 204' in outputs[0]
+    assert '"wake_id"' in outputs[1]
 
 
 def test_the_agent_in_python(server, tmp_path, api):
