@@ -12,7 +12,7 @@ struct FuzzTarget: Sendable {
 
     static let all: [FuzzTarget] = [
         .json, .mergePatch, .stored, .delivery, .log, .operation, .requestText, .sse, .chatRequest, .chatAnswer,
-        .webSocket, .checkpoint, .appendFrame,
+        .webSocket, .checkpoint, .appendFrame, .stream,
     ]
 }
 
