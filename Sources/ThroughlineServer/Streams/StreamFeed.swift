@@ -67,6 +67,9 @@ final class StreamFeed: @unchecked Sendable {
             }
         }
         if fetched.withLock({ $0.isUnderWay }) { return .wait }
+        if let end = reading.end, position >= end {
+            return .end(hasSpoken ? ByteBuffer() : control(at: position, isUpToDate: true, isClosed: false))
+        }
         switch service.engine.pull(reading.source, after: position, bytes: Self.stepBytes, for: listener) {
         case .slice(let slice): return step(slice)
         case .atTail(let tail, let isClosed):

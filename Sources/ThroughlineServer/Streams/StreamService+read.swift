@@ -17,13 +17,15 @@ extension StreamService {
             guard live == "long-poll" || live == "sse" else {
                 throw Refusal(.fieldInvalid, "live is long-poll or sse.")
             }
-            guard asked != nil || request.fields.lastEventID != nil else {
+            guard try asked != nil || request.fields.lastEventID != nil || target.parameter("last") != nil else {
                 throw Refusal(.fieldMissing, "A live read has an offset: -1 for the start, now for the end.")
             }
         }
         // A malformed one is refused whether there is a stream or not.
         if let asked { _ = try StreamTarget.offset(asked, tail: .start) }
         let wait = try self.wait(target)
+        let last = try number("last", target, asked)
+        let until = try self.until(target, live)
         find(path, request.participant) { result in
             switch result {
             case .failure(let refusal): completion(.whole(StreamReply(refusal)))
@@ -32,13 +34,17 @@ extension StreamService {
                 let from: StreamOffset
                 do throws(Refusal) {
                     from =
-                        if let resumed { resumed } else {
+                        if let resumed {
+                            resumed
+                        } else if let last {
+                            StreamOffset(standing.tail.position - min(last, standing.tail.position))
+                        } else {
                             try StreamTarget.offset(asked ?? "-1", tail: standing.tail)
                         }
                 } catch { return completion(.whole(StreamReply(error))) }
                 let reading = StreamReading(
                     source: source, standing: standing, from: from, isNow: resumed == nil && asked == "now",
-                    cursor: cursor, ifNoneMatch: request.fields.ifNoneMatch)
+                    end: until ? standing.tail : nil, cursor: cursor, ifNoneMatch: request.fields.ifNoneMatch)
                 switch live {
                 case "sse": completion(feed(reading, mailbox))
                 case "long-poll": StreamPoll(self, reading, mailbox, completion).begin(waiting: wait)
@@ -65,6 +71,24 @@ extension StreamService {
                     return (.durable(stream), stream.status)
                 })
         }
+    }
+
+    /// So many of the last messages, where the request says so instead of an offset.
+    private func number(_ name: String, _ target: StreamTarget, _ asked: String?) throws(Refusal) -> UInt64? {
+        guard let text = try target.parameter(name) else { return nil }
+        guard let number = UInt64(digits: text), number <= ProducerStamp.maximumNumber, asked == nil else {
+            throw Refusal(.fieldInvalid, "\(name) is a number, and stands in place of offset.")
+        }
+        return number
+    }
+
+    /// Whether server-sent events end with what is there now.
+    private func until(_ target: StreamTarget, _ live: String?) throws(Refusal) -> Bool {
+        guard let text = try target.parameter("until") else { return false }
+        guard text == "now", live == "sse" else {
+            throw Refusal(.fieldInvalid, "until is now, and goes with live=sse.")
+        }
+        return true
     }
 
     private func wait(_ target: StreamTarget) throws(Refusal) -> TimeAmount {
@@ -111,6 +135,8 @@ struct StreamReading: Sendable {
     let from: StreamOffset
     /// Whether `from` was asked for as `now`.
     let isNow: Bool
+    /// Where server-sent events end, if they do.
+    let end: StreamOffset?
     let cursor: String?
     let ifNoneMatch: String?
 

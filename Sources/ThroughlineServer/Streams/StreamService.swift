@@ -61,6 +61,9 @@ struct StreamService: Sendable {
         }
     }
 
+    /// What streams can beyond the protocol, as docs/durable-streams.md names it.
+    private static let extensions = "if-match-v1, last-v1, until-now-v1, sse-id-v1"
+
     var bodyTooLarge: Refusal {
         Refusal(.tooLarge, "The body is larger than \(limits.streamBodyBytes) bytes. Send it in pieces.")
     }
@@ -112,7 +115,13 @@ struct StreamService: Sendable {
             switch result {
             case .failure(let refusal): completion(.whole(StreamReply(refusal)))
             case .success(let standing):
-                completion(.whole(StreamReply(200, standing.headers + [("cache-control", "no-store")])))
+                completion(
+                    .whole(
+                        StreamReply(
+                            200,
+                            standing.headers + [
+                                ("cache-control", "no-store"), ("stream-extensions", Self.extensions),
+                            ])))
             }
         }
         if let session = path.session {
