@@ -17,7 +17,8 @@ extension StreamService {
             guard live == "long-poll" || live == "sse" else {
                 throw Refusal(.fieldInvalid, "live is long-poll or sse.")
             }
-            guard try asked != nil || request.fields.lastEventID != nil || target.parameter("last") != nil else {
+            let last = try target.parameter("last")
+            guard asked != nil || last != nil || request.fields.lastEventID != nil else {
                 throw Refusal(.fieldMissing, "A live read has an offset: -1 for the start, now for the end.")
             }
         }
