@@ -37,6 +37,7 @@ extension Engine {
             attempts: attempts, accepts: accepts, budget: budget, holder: holder, completion: completion)
         switch desk.add(waiter) {
         case .claimed(let session, let run): repeatClaim(session, run, waiter)
+        case .taken: completion(.failure(Self.workTaken(work)))
         case .refused: completion(.failure(Refusal(.tooMany, "Too many agents wait for work. Try again later.")))
         case .new:
             matchWork()
@@ -49,10 +50,15 @@ extension Engine {
         return {}
     }
 
-    /// The same work id again: the same run, the same lease.
+    private static func workTaken(_ work: WorkID) -> Refusal {
+        Refusal(.idTaken, "Another agent asked for work as \(work). Use another id.")
+    }
+
+    /// The same work id again: the same run, the same lease. Not for an agent of another name.
     private func repeatClaim(_ session: SessionID, _ run: RunID, _ waiter: WorkDesk.Waiter) {
         decide(on: session) { [self] (state) throws(Refusal) in
-            guard state.machine.run(run)?.state != .queued else { return nil }
+            guard let known = state.machine.run(run), known.state != .queued else { return nil }
+            guard known.agent == waiter.agent else { throw Self.workTaken(waiter.work) }
             renewLease(of: run, holder: waiter.holder, &state)
             return workAnswer(run, state)
         } then: {

@@ -22,6 +22,8 @@ final class WorkDesk: Sendable {
 
     enum Known {
         case new, refused
+        /// The id is that of another agent's work.
+        case taken
         case claimed(SessionID, RunID)
     }
 
@@ -31,7 +33,7 @@ final class WorkDesk: Sendable {
         var queued: [AgentName?: Set<SessionID>] = [:]
         var waiters: Deque<Waiter> = []
         /// Work ids whose claim is being decided, with those who asked again meanwhile.
-        var claiming: [WorkID: [Completion]] = [:]
+        var claiming: [WorkID: (agent: AgentName, others: [Completion])] = [:]
         /// Of those, the ones whose agent waits no longer.
         var late: Set<WorkID> = []
         var claimed: [WorkID: (session: SessionID, run: RunID)] = [:]
@@ -66,15 +68,18 @@ final class WorkDesk: Sendable {
         }
     }
 
-    /// Lets an agent wait. Who asks again with the same id takes the place of who asked before, who gets nothing.
+    /// Lets an agent wait. Who asks again with the same id takes the place of who asked before, who gets nothing. An agent of
+    /// another name does not: the id is taken.
     func add(_ waiter: Waiter) -> Known {
         let (known, replaced): (Known, Completion?) = state.withLock { state in
             if let run = state.claimed[waiter.work] { return (.claimed(run.session, run.run), nil) }
-            if state.claiming[waiter.work] != nil {
-                state.claiming[waiter.work]?.append(waiter.completion)
+            if let claim = state.claiming[waiter.work] {
+                guard claim.agent == waiter.agent else { return (.taken, nil) }
+                state.claiming[waiter.work]?.others.append(waiter.completion)
                 return (.new, nil)
             }
             if let index = state.waiters.firstIndex(where: { $0.work == waiter.work }) {
+                guard state.waiters[index].agent == waiter.agent else { return (.taken, nil) }
                 let replaced = state.waiters[index].completion
                 state.waiters[index] = waiter
                 return (.new, replaced)
@@ -93,7 +98,7 @@ final class WorkDesk: Sendable {
             for (index, waiter) in state.waiters.enumerated() {
                 guard let session = state.take(for: waiter.agent) else { continue }
                 state.waiters.remove(at: index)
-                state.claiming[waiter.work] = []
+                state.claiming[waiter.work] = (waiter.agent, [])
                 return (waiter, session)
             }
             return nil
@@ -105,7 +110,7 @@ final class WorkDesk: Sendable {
         let isLate = state.withLock { $0.late.remove(waiter.work) != nil }
         if isLate { return finish(waiter, .success(nil), claimed: nil) }
         state.withLock { state in
-            let others = state.claiming.removeValue(forKey: waiter.work) ?? []
+            let others = state.claiming.removeValue(forKey: waiter.work)?.others ?? []
             var waiter = waiter
             if !others.isEmpty {
                 let first = waiter.completion
@@ -122,7 +127,7 @@ final class WorkDesk: Sendable {
         let others = state.withLock { state in
             if let claimed { state.claimed[waiter.work] = claimed }
             state.late.remove(waiter.work)
-            return state.claiming.removeValue(forKey: waiter.work) ?? []
+            return state.claiming.removeValue(forKey: waiter.work)?.others ?? []
         }
         waiter.completion(result)
         for other in others { other(result) }

@@ -95,6 +95,29 @@ import ThroughlineTestKit
         bench.engine.dismissWaiters()
     }
 
+    @Test func `a work id is its agent's, and another agent gets neither the run nor its token`() async throws {
+        let bench = try EngineBench(store: InMemoryLogStore())
+        try await bench.create()
+        let ask = { (agent: String) in
+            let answer = Pending<WorkAnswer?>()
+            bench.engine.takeWork(
+                WorkID("w")!, agent: AgentName(agent)!, wait: .seconds(30), leaseMilliseconds: 5_000, by: bench.ada
+            ) { answer.set($0) }
+            return answer
+        }
+        let first = ask("bot")
+        #expect(ask("thief").code == .idTaken, "while the first one waits")
+        _ = try await bench.input("i")
+        try await bench.eventually("the claim") { first.isDone }
+        #expect(try first.result?.get() != nil)
+        let late = ask("thief")
+        try await bench.eventually("the refusal") { late.isDone }
+        #expect(late.code == .idTaken)
+        let again = ask("bot")
+        try await bench.eventually("the same claim") { again.isDone }
+        #expect(try again.result?.get()?.token == first.result?.get()?.token)
+    }
+
     @Test func `an agent that went away is given nothing`() async throws {
         let bench = try EngineBench(store: InMemoryLogStore())
         try await bench.create()
