@@ -90,6 +90,29 @@ import ThroughlineCore
         #expect(try messages(scene) == ["user hello", "assistant right"])
     }
 
+    @Test func `has what operators say to agents as instructions, and their answers as its own`() throws {
+        var scene = Scene()
+        let olga = Participant(id: "olga", role: .operator)
+        func names(_ id: String) -> MessageNames {
+            MessageNames(message: MessageID(id)!, parts: [PartID("\(id).0")!])
+        }
+        try say(&scene, "a", "one")
+        _ = scene.machine.takeBaton(CommandID("t")!, by: olga, at: scene.at)
+        for (id, audience) in [("answer", Audience.everyone), ("whisper", .agents), ("between-us", .operators)] {
+            _ = try scene.machine.say(
+                [InputPart(text: id)], as: names(id), audience: audience, parent: nil, answers: [], by: olga,
+                at: scene.at)
+        }
+        _ = scene.machine.returnBaton(
+            CommandID("h")!, note: [InputPart(text: "note")], as: names("n"), by: olga, at: scene.at)
+        #expect(
+            try messages(scene) == [
+                "user ask a", "assistant one", "assistant answer",
+                "system The operator olga, to you and not to the user:\n\nwhisper",
+                "system The operator olga, to you and not to the user:\n\nnote",
+            ])
+    }
+
     @Test func `follows the branch that is asked for`() throws {
         var scene = Scene()
         try say(&scene, "a", "one")

@@ -67,6 +67,22 @@ import ThroughlineServer
         #expect(body?["messages"]?.count == 4 && body?["stream"]?.boolean == true)
     }
 
+    @Test func `A prompt has what operators say to agents as instructions, and their answers as its own`() {
+        var answer = message(3, .operator, "I look into it.")
+        var whisper = message(4, .operator, "Offer a voucher.")
+        answer.by = Participant(id: "olga", role: .operator)
+        whisper.by = answer.by
+        whisper.audience = .agents
+        let asked = input("now", 8, "And?", state: .claimed)
+        let prompt = Prompt(
+            inputs: [input("a", 2, "Where is it?"), asked], messages: [answer, whisper], answering: [asked])
+        #expect(
+            prompt.lines.map { "\($0.role): \($0.text)" } == [
+                "user: Where is it?", "assistant: I look into it.",
+                "system: The operator olga, to you and not to the user:\n\nOffer a voucher.", "user: And?",
+            ])
+    }
+
     @Test func `A prompt is bounded, the newest stays`() {
         let asked = input("now", 900, "And?", state: .claimed)
         let inputs = (1...300).map { input("i\($0)", UInt64($0 * 2), "text \($0)") } + [asked]

@@ -353,6 +353,11 @@ def test_an_operator_takes_over_in_mid_sentence_and_hands_back(server, api, peop
     assert seen == ["Your order is lo", "I am a person, and I look into it.", "You are welcome.", "Here is a voucher."]
     for_agents = [part["text"] for message in Api(server.port, "bot; role=agent").snapshot("s")["messages"] for part in message["parts"]]
     assert "Offer a voucher." in for_agents and "Refund is done." in for_agents
+    context = Api(server.port, "bot; role=agent").get("/v1/sessions/s/context").ok(200).json["messages"]
+    roles = {message["content"].split("\n\n")[-1]: message["role"] for message in context}
+    assert (roles["Offer a voucher."], roles["Refund is done."], roles["You are welcome."]) == ("system", "system", "assistant")
+    whispered = [message["content"] for message in context if message["role"] == "system"]
+    assert all(text.startswith("The operator olga, to you and not to the user:") for text in whispered)
     for reader in (api, olga, Api(server.port, "bot; role=agent")):
         same_for_all(reader)
 

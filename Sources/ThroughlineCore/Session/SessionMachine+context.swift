@@ -98,12 +98,11 @@ extension SessionMachine {
         var units: [ConversationContext.Unit] = []
         var texts: [String] = []
         var calls: [ConversationContext.Call] = []
-        // To a model, who answers in its place is itself.
-        let role = (message.role == .operator ? .assistant : message.role).rawValue
+        let role = message.roleForModels.rawValue
         func close() {
             let text = texts.joined(separator: "\n\n")
             if !text.isEmpty || !calls.isEmpty {
-                units.append(.init(role: role, text: text, calls: calls))
+                units.append(.init(role: role, text: message.textForModels(text), calls: calls))
             }
             texts = []
             calls = []
@@ -131,6 +130,20 @@ extension SessionMachine {
             id: id, name: part.head.name ?? "tool",
             arguments: isWhole ? String(decoding: part.text, as: UTF8.self) : "{}",
             result: results[id] ?? ConversationContext.missingResult)
+    }
+}
+
+extension Message {
+    /// As whom a model hears it: an operator who answers in its place is itself, and one who speaks to agents instructs it.
+    public var roleForModels: MessageRole {
+        guard role == .operator else { return role }
+        return audience == .everyone ? .assistant : .system
+    }
+
+    /// What a model gets to read of it: what an operator says to agents names whose words they are.
+    public func textForModels(_ text: String) -> String {
+        guard role == .operator, audience != .everyone, !text.isEmpty else { return text }
+        return "The operator \(by.id), to you and not to the user:\n\n\(text)"
     }
 }
 

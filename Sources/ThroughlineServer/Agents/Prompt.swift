@@ -75,9 +75,7 @@ package struct Prompt: Hashable, Sendable {
         guard message.role != .tool else { return nil }
         let texts = message.parts.filter { $0.head.kind == .text }.map { String(decoding: $0.text, as: UTF8.self) }
         let text = texts.joined(separator: "\n\n")
-        // Who answers in an agent's place speaks with its voice; models know no other.
-        let role = message.role == .operator ? MessageRole.assistant : message.role
-        return text.isEmpty ? nil : Line(role: role.rawValue, text: text)
+        return text.isEmpty ? nil : Line(role: message.roleForModels.rawValue, text: message.textForModels(text))
     }
 
     private static func text(of head: PartHead, _ text: [UInt8]) -> String {
