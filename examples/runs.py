@@ -15,6 +15,7 @@ LEASE_MILLISECONDS = 15_000
 PATIENCE_SECONDS = 60
 AWAY = (ConnectionError, http.client.HTTPException, TimeoutError, OSError)
 RETRIED = {408, 429, 500, 503}
+INTERRUPTED = {"part_ended", "message_ended"}
 
 
 class Refused(Exception):
@@ -78,15 +79,15 @@ class Server:
             raise
 
     def take(self, wait=30, **more):
-        """The next input for this agent and a run that answers it, or nothing. `more`: fields of `POST /v1/work`."""
+        """The next input for this agent, with those merged with it, and a run that answers them, or nothing. `more`: fields of `POST /v1/work`."""
         body = {"id": mint("w"), "agent": self.agent, "wait": wait, "lease": {"milliseconds": LEASE_MILLISECONDS}, **more}
         work = self.call("POST", "/v1/work", body, wait=wait)
-        return Run(self, work["session"], work, work["input"]) if work else None
+        return Run(self, work["session"], work, work.get("inputs", [work["input"]])) if work else None
 
     def start(self, session, **more):
         """A run of our own, below another with `parent`. `more`: fields of `POST .../runs`."""
         body = {"id": mint("r"), "agent": self.agent, "lease": {"milliseconds": LEASE_MILLISECONDS}, **more}
-        return Run(self, session, self.call("POST", f"/v1/sessions/{session}/runs", body))
+        return Run(self, session, past_takeover(lambda: self.call("POST", f"/v1/sessions/{session}/runs", body)))
 
     def snapshot(self, session):
         return self.call("GET", f"/v1/sessions/{session}")
@@ -95,8 +96,8 @@ class Server:
 class Run:
     """A run that we hold. `with run:` ends it as completed, as failed after an exception, and not at all after `Stopped`."""
 
-    def __init__(self, server, session, answer, input=None):
-        self.server, self.session, self.input = server, session, input
+    def __init__(self, server, session, answer, inputs=()):
+        self.server, self.session, self.inputs = server, session, inputs
         self.id, self.token = answer["run"]["id"], answer["lease"]["token"]
         self.path = f"/v1/sessions/{session}/runs/{self.id}"
         self.number, self.lock, self.stopped, self.over = 0, threading.Lock(), None, threading.Event()
@@ -105,13 +106,13 @@ class Run:
 
     @property
     def question(self):
-        """What the input says."""
-        return "\n".join(part.get("text", "") for part in self.input["parts"])
+        """What the inputs say."""
+        return "\n".join(part.get("text", "") for input in self.inputs for part in input["parts"])
 
     def write(self, *events):
         """Stores events, all or none. The number of a write that was refused is not used up."""
         with self.lock:
-            answer = self.send(self.server, "events", list(events), {"Write-Seq": str(self.number + 1)})
+            answer = past_takeover(lambda: self.send(self.server, "events", list(events), {"Write-Seq": str(self.number + 1)}))
             self.number += 1
             return answer
 
@@ -186,37 +187,69 @@ class Run:
 
 
 class Message:
-    """A message that grows by one part at a time."""
+    """A message that grows by one part at a time. Where an operator interrupted it, what comes then is said in a new one."""
 
     def __init__(self, run, kind, fields):
-        self.run, self.id, self.part, self.length = run, mint("m"), None, 0
-        self.waiting = [{"type": "message.started", "message": {"id": self.id, "role": "assistant"}}]
+        self.run, self.part = run, None
+        self.start()
         if kind:
             self.begin(kind, **fields)
+
+    def start(self):
+        self.id = mint("m")
+        self.waiting = [{"type": "message.started", "message": {"id": self.id, "role": "assistant"}}]
 
     def begin(self, kind, **fields):
         """Begins the next part; it is written with its first text."""
         self.close()
+        self.fields = {"kind": kind, **fields}
+        self.start_part()
+
+    def start_part(self):
         self.part, self.length = mint("p"), 0
-        self.waiting.append({"type": "part.started", "part": {"id": self.part, "message": self.id, "kind": kind, **fields}})
+        self.waiting.append({"type": "part.started", "part": {"id": self.part, "message": self.id, **self.fields}})
 
     def close(self):
         """Ends the part, if one is open."""
-        if self.part:
-            self.run.write(*self.waiting, {"type": "part.ended", "part": {"id": self.part, "status": "complete"}})
-            self.waiting, self.part = [], None
+        while self.part and not self.write({"type": "part.ended", "part": {"id": self.part, "status": "complete"}}):
+            if not self.waiting:
+                break  # Its end was the interruption.
+            self.start()
+            self.start_part()
+        self.part = None
 
     def say(self, text):
         """Appends to the part."""
-        if not text:
-            return
-        events = [*self.waiting, {"type": "part.appended", "part": {"id": self.part, "offset": self.length, "text": text}}]
-        self.waiting, self.length = [], self.length + len(text.encode())
-        self.run.write(*events)
+        while text and not self.write({"type": "part.appended", "part": {"id": self.part, "offset": self.length, "text": text}}):
+            self.start()
+            self.start_part()
+        self.length += len(text.encode())
 
     def end(self):
-        self.run.write(*self.waiting, {"type": "message.ended", "message": {"id": self.id, "status": "complete"}})
+        if not self.write({"type": "message.ended", "message": {"id": self.id, "status": "complete"}}):
+            self.waiting = []
+
+    def write(self, event):
+        """Writes what waits and an event; false where the message was interrupted, and nothing was stored."""
+        try:
+            self.run.write(*self.waiting, event)
+        except Refused as refusal:
+            if refusal.code not in INTERRUPTED:
+                raise
+            return False
         self.waiting = []
+        return True
+
+
+def past_takeover(ask):
+    """While an operator has taken over, runs and writes are refused with `baton_held`: the same is sent again until it is taken."""
+    while True:
+        try:
+            return ask()
+        except Refused as refusal:
+            if refusal.code != "baton_held":
+                raise
+            time.sleep(0.5)
 
 
 def mint(prefix):

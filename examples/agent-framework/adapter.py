@@ -12,7 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from pydantic_ai import (  # noqa: E402
     DeferredToolResults, EnqueuedMessagesEvent, FunctionToolResultEvent, ModelRequest, ModelResponse, PartDeltaEvent, PartEndEvent,
-    PartStartEvent, TextPart, TextPartDelta, ThinkingPart, ThinkingPartDelta, ToolApproved, ToolCallPart, ToolCallPartDelta,
+    PartStartEvent, SystemPromptPart, TextPart, TextPartDelta, ThinkingPart, ThinkingPartDelta, ToolApproved, ToolCallPart, ToolCallPartDelta,
     ToolDenied, UserPromptPart)
 from pydantic_ai.capabilities import HandleDeferredToolCalls  # noqa: E402
 
@@ -48,11 +48,14 @@ class Answer:
 
     def history(self):
         """What was said before this input, as the framework keeps it: the words, without the tools of earlier runs."""
-        path = f"/v1/sessions/{self.run.session}/context?branch={self.run.input['id']}&tokens={CONTEXT_TOKENS}"
+        path = f"/v1/sessions/{self.run.session}/context?branch={self.run.inputs[0]['id']}&tokens={CONTEXT_TOKENS}"
         context = self.run.server.call("GET", path)
-        made = {"user": lambda text: ModelRequest([UserPromptPart(text)]), "assistant": lambda text: ModelResponse([TextPart(text)])}
-        return [made[message["role"]](message["content"]) for message in context["messages"][:-1]
-                if message["role"] in made and isinstance(message.get("content"), str) and message["content"]]
+        made = {"user": lambda text: ModelRequest([UserPromptPart(text)]), "assistant": lambda text: ModelResponse([TextPart(text)]),
+                "system": lambda text: ModelRequest([SystemPromptPart(text)])}
+        said = context["messages"]
+        asked = max(place for place, message in enumerate(said) if message["role"] == "user")
+        return [made[message["role"]](message["content"]) for place, message in enumerate(said) if place != asked
+                and message["role"] in made and isinstance(message.get("content"), str) and message["content"]]
 
     # What the agent does is written to the session.
 
@@ -122,7 +125,7 @@ def main():
     while True:
         run = server.take(wait=30, accepts=["steer"])
         if run:
-            print(f"{NAME}: answering {run.input['id']} in {run.session}", flush=True)
+            print(f"{NAME}: answering {run.inputs[0]['id']} in {run.session}", flush=True)
             with run:
                 asyncio.run(Answer(agent, run).give())
 

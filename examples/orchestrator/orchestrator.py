@@ -36,8 +36,11 @@ def what_was_said(snapshot, parent):
     """The texts of the runs below `parent` that were completed, by label; one that was stopped alone is left out."""
     below = {run["id"]: run.get("label", run["agent"]) for run in snapshot["runs"]
              if run.get("parent") == parent and run["state"] == "completed"}
-    return {below[message["run"]]: "".join(part["text"] for part in message["parts"])
-            for message in snapshot["messages"] if message.get("run") in below}
+    said = {}
+    for message in snapshot["messages"]:
+        if label := below.get(message.get("run")):
+            said[label] = said.get(label, "") + "".join(part["text"] for part in message["parts"])
+    return said
 
 
 def main():
@@ -45,7 +48,7 @@ def main():
     print(f"orchestrator: taking work from {server.url}", flush=True)
     while True:
         if run := server.take(wait=30, accepts=[]):
-            print(f"orchestrator: answering {run.input['id']} in {run.session}", flush=True)
+            print(f"orchestrator: answering {run.inputs[0]['id']} in {run.session}", flush=True)
             answer(server, run)
 
 

@@ -2,9 +2,11 @@
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
+from client import Api
 from conftest import eventually
 from server import ROOT
 
@@ -30,10 +32,11 @@ def runs_by_agent(api):
     return {run["agent"]: run for run in api.snapshot("talk")["runs"]}
 
 
-def ask_the_orchestrator(api, example, pace):
+def ask_the_orchestrator(api, example, pace, *more):
     api.create("talk")
+    for question in ("Should cities plant more trees?", *more):
+        api.send("talk", question, agent="orchestrator", followUp="merge").ok(201)
     example("orchestrator/orchestrator.py", PACE=pace)
-    api.send("talk", "Should cities plant more trees?", agent="orchestrator").ok(201)
     eventually(lambda: len(runs_by_agent(api)) == 4, 30, what="the orchestrator and three sub-agents")
     return runs_by_agent(api)
 
@@ -65,6 +68,29 @@ def test_a_stop_of_the_orchestrator_stops_all_and_it_takes_the_next_input(api, e
     stopped = {run["id"] for run in runs.values()}
     late = [event for event in api.events("talk", seq) if event["type"] == "part.appended" and event["run"] in stopped]
     assert not late
+
+
+def test_merged_inputs_are_answered_together_and_a_takeover_is_waited_for(server, api, example):
+    ask_the_orchestrator(api, example, "0.05", "And parks?")
+
+    def said(agent):
+        return [message for message in api.snapshot("talk")["messages"] if message["by"]["id"] == agent]
+
+    eventually(lambda: said("facts"), 30, what="the first words of a sub-agent")
+    olga = Api(server.port, "olga; role=operator")
+    olga.command("talk", {"all": True}, verb="takeover").ok(202)
+    seq = api.snapshot("talk")["seq"]
+    time.sleep(0.7)
+    assert not [event for event in api.events("talk", seq) if event["type"] == "part.appended"]
+    olga.command("talk", {"all": True}, verb="handback").ok(202)
+    eventually(lambda: runs_by_agent(api)["orchestrator"]["state"] != "active", 60, what="the end")
+    assert {run["state"] for run in runs_by_agent(api).values()} == {"completed"}
+    assert {one["state"] for one in api.snapshot("talk")["inputs"]} == {"answered"}
+    assert [message["status"] for message in said("facts")] == ["interrupted", "complete"]
+    text = "".join(part["text"] for message in said("facts") for part in message["parts"])
+    assert text.startswith("Seen from this side, there is more to “Should cities plant more trees?\nAnd parks?” than")
+    assert text.endswith("and a model says what it really is. ")
+    assert "3 of 3 have answered" in said("orchestrator")[-1]["parts"][0]["text"]
 
 
 def travel(api, example, upstream):

@@ -3,7 +3,7 @@ import re
 import subprocess
 import sys
 
-from client import Api
+from client import Api, take_work
 from conftest import eventually
 from reducer import texts
 from server import ROOT
@@ -43,12 +43,17 @@ def test_the_agent_in_python(server, tmp_path, api):
     script = tmp_path / "agent.py"
     script.write_text(blocks("python", server)[0])
     assert len(script.read_text().splitlines()) <= 35
+    api.create("talk")
+    for question in ("Why is the sea salty? 🌊", "And the lake?"):
+        api.send("talk", question, agent="echo", followUp="merge").ok(201)
+    lost = take_work(api, "echo", lease=1000)  # The agent before it got so far.
+    lost.write(*lost.start_message(f"m-{lost.id}", f"p-{lost.id}")).ok(200)
+    lost.write(*lost.start_message(f"m-{lost.id}-1", f"p-{lost.id}-1")).ok(200)
     agent = subprocess.Popen([sys.executable, str(script)])
     try:
-        api.create("talk")
-        api.send("talk", "Why is the sea salty? 🌊", agent="echo").ok(201)
-        eventually(lambda: api.snapshot("talk")["inputs"][0]["state"] == "answered", what="the agent's answer")
-        assert list(texts(api.snapshot("talk")).values()) == ["You asked: Why is the sea salty? 🌊"]
+        eventually(lambda: {one["state"] for one in api.snapshot("talk")["inputs"]} == {"answered"}, what="the agent's answer")
+        assert list(texts(api.snapshot("talk")).values())[-1] == "You asked: Why is the sea salty? 🌊 And the lake?"
+        assert api.snapshot("talk")["runs"][0]["accepts"] == []
     finally:
         agent.kill()
         agent.wait()
