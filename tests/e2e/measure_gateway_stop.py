@@ -7,7 +7,8 @@ An upstream that counts aloud, callers and whoever stops them are one process be
 has not answered at all; it has sent its head but no token; it is in mid-stream) it begins calls with a session of their own, stops them
 one after the other by `POST .../commands` while the others go on, and takes the time from sending the command to the end of the
 upstream's connection. Then it looks at what is stored: every run cancelled, every command applied, nothing behind an end. Prints one JSON
-object; exits with 1 where something is wrong.
+object; exits with 1 where something is wrong, where the 99th percentile of a moment is 50 ms or more, or one upstream was closed later than
+after a second.
 """
 import argparse
 import asyncio
@@ -27,6 +28,7 @@ from client import Api  # noqa: E402
 MOMENTS = ("before its head", "before its first token", "in mid-stream")
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 PATIENCE = 20
+LIMIT_MS, WORST_MS = 50, 1000
 
 
 class Upstream:
@@ -159,6 +161,7 @@ async def rounds(options):
             for moment in MOMENTS:
                 taken, names = await measure(server.port, upstream, moment, options)
                 found[moment] = figures(sorted(taken))
+                wrong += too_late(moment, found[moment])
                 wrong += await asyncio.to_thread(check, server.port, names)
         finally:
             await asyncio.to_thread(server.stop)
@@ -168,6 +171,14 @@ async def rounds(options):
 def figures(taken):
     place = lambda share: round(taken[min(len(taken) - 1, int(share * len(taken)))] * 1000, 2)  # noqa: E731
     return {"p50_ms": place(0.5), "p90_ms": place(0.9), "p99_ms": place(0.99), "worst_ms": place(1)}
+
+
+def too_late(moment, found):
+    """What took longer than it may."""
+    if found["p99_ms"] >= LIMIT_MS:
+        yield f"{moment}: the 99th percentile is {found['p99_ms']} ms, not below {LIMIT_MS}"
+    if found["worst_ms"] > WORST_MS:
+        yield f"{moment}: an upstream was closed after {found['worst_ms']} ms"
 
 
 def main():
