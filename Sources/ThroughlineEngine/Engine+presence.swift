@@ -98,16 +98,20 @@ extension Engine {
     }
 
     /// How the agents of a session's runs are, by their leases and not by their own word: a JSON array.
+    ///
+    /// A queued run is in no agent's hands. One that has only to wait for those below it needs no lease, and is not late for that.
     private func agentLines(of live: LiveSession, _ now: Int64) -> [UInt8] {
         live.state.withLock { state in
-            JSONWriter.value { writer in
-                writer.array(state.machine.activeRunIDs.prefix(PresenceLimits.entries)) { writer, id in
-                    let lease = state.leases[id]
-                    let isLate = lease.map { $0.deadline - now < $0.milliseconds / 2 } ?? true
+            let runs = state.machine.activeRunIDs.compactMap { state.machine.run($0) }
+            let taken = runs.filter { $0.state != .queued }
+            return JSONWriter.value { writer in
+                writer.array(taken.prefix(PresenceLimits.entries)) { writer, run in
+                    let lease = state.leases[run.id]
+                    let isLate = run.isHeldByAgent && (lease.map { $0.deadline - now < $0.milliseconds / 2 } ?? true)
                     writer.object {
-                        $0.field("id", state.machine.run(id)?.agent.value)
+                        $0.field("id", run.agent.value)
                         $0.field("role", Participant.Role.agent.rawValue)
-                        $0.field("run", id.value)
+                        $0.field("run", run.id.value)
                         $0.field("health", isLate ? "late" : "good")
                     }
                 }

@@ -277,6 +277,19 @@ def test_presence_over_http(server, api):
     assert carl.post("/v1/sessions/none/presence", {}).code == "session_not_found"
 
 
+def test_a_run_that_no_agent_has_to_hold_is_not_late(api):
+    api.create("s")
+    parent = start_run(api, "s", "boss", waitsForChildren=True)
+    start_run(api, "s", "helper", parent=parent.id)
+    parent.end().ok(200)
+    assert [(item["id"], item["health"]) for item in here(api).values()] == [("boss", "good"), ("helper", "good")]
+    api.send("s", "hello", agent="gone").ok(201)
+    run = take_work(api, "gone", lease=1000)
+    assert "gone on None" in here(api)
+    eventually(lambda: {one["id"]: one["state"] for one in api.snapshot("s")["runs"]}[run.id] == "queued")
+    assert "gone on None" not in here(api)
+
+
 def test_read_marks_go_forwards_only_and_are_kept(server, api):
     api.create("s")
     run = start_run(api, "s", "bot")
