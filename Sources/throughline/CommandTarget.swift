@@ -107,6 +107,7 @@ struct RunCommand {
             "nothing_active": "nobody is at work", "run_ended": "the run had ended",
             "several_active": "several are at work: name one with --run, `throughline session runs` lists them",
             "not_supported": "this agent does not understand it", "input_queued": "nobody has taken that input yet",
+            "run_queued": "it waits for an agent to take it on",
             "run_paused": "it is paused, or about to be", "run_not_paused": "it is not paused",
             "run_resuming": "it goes on already", "baton_held": "another operator answers",
             "baton_not_held": "the agents answer already", "superseded": "a newer one came",

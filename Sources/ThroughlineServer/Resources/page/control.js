@@ -72,6 +72,6 @@ const VERBS = { cancel: 'The stop', pause: 'The pause', resume: 'Going on', inte
 
 const REASONS = {
   run_ended: 'it had ended', nothing_active: 'nobody is at work', several_active: 'several are at work', not_supported: 'this agent cannot do that',
-  run_paused: 'it is paused', run_not_paused: 'it is not paused', run_resuming: 'it goes on already',
+  run_queued: 'it waits for an agent to take it on', run_paused: 'it is paused', run_not_paused: 'it is not paused', run_resuming: 'it goes on already',
   baton_held: 'another operator answers', baton_not_held: 'the agents answer already', session_closed: 'the session is closed',
 };

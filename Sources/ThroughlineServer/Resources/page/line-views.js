@@ -56,5 +56,5 @@ const IMMEDIATE = new Set(['takeover', 'handback']);
 
 const REASONS = {
   run_ended: 'it had ended', nothing_active: 'nobody was at work', several_active: 'several are at work', not_supported: 'this agent cannot do that',
-  timeout: 'it did not come to it in time',
+  run_queued: 'it waited for an agent to take it on', timeout: 'it did not come to it in time',
 };
