@@ -140,7 +140,7 @@ extension Engine {
             let isNew = try state.machine.adopt(
                 run, token: adopt.token, request: request, newToken: newToken(),
                 leaseMilliseconds: adopt.leaseMilliseconds ?? known.leaseMilliseconds,
-                by: .agent(known.agent, through: by), at: environment.now())
+                by: .agent(known.agent, through: by), heldBy: by, at: environment.now())
             let former = isNew ? state.leases[run]?.holder : nil
             if isNew { state.leases[run] = nil }
             renewLease(of: run, holder: holder, &state)

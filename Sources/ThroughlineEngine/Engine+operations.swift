@@ -155,6 +155,7 @@ extension Engine {
             accepts: start.accepts, leaseMilliseconds: start.leaseMilliseconds, attempts: start.attempts,
             token: newToken())
         request.budget = start.budget
+        request.heldBy = by
         let isNew = try state.machine.startRun(request, by: .agent(start.agent, through: by), at: environment.now())
         if isNew { metrics.runsStarted.increment() }
         renewLease(of: request.id, holder: holder, &state)

@@ -33,8 +33,9 @@ extension Engine {
             return {}
         }
         let waiter = WorkDesk.Waiter(
-            work: work, agent: agent, by: .agent(agent, through: participant), leaseMilliseconds: leaseMilliseconds,
-            attempts: attempts, accepts: accepts, budget: budget, holder: holder, completion: completion)
+            work: work, agent: agent, by: .agent(agent, through: participant), heldBy: participant,
+            leaseMilliseconds: leaseMilliseconds, attempts: attempts, accepts: accepts, budget: budget, holder: holder,
+            completion: completion)
         switch desk.add(waiter) {
         case .claimed(let session, let run): repeatClaim(session, run, waiter)
         case .taken: completion(.failure(Self.workTaken(work)))
@@ -100,6 +101,7 @@ extension Engine {
             id: RunID(unchecked: randomID("r-")), agent: waiter.agent, accepts: waiter.accepts,
             leaseMilliseconds: waiter.leaseMilliseconds, attempts: waiter.attempts, token: newToken(), work: waiter.work
         )
+        request.heldBy = waiter.heldBy
         if let run = machine.queuedRun(for: waiter.agent) {
             request.id = run
         } else {

@@ -12,6 +12,7 @@ final class WorkDesk: Sendable {
         var work: WorkID
         var agent: AgentName
         var by: Participant
+        var heldBy: Participant
         var leaseMilliseconds: Int64
         var attempts: Int
         var accepts: [Command.Verb]?

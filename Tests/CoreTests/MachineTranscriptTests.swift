@@ -68,14 +68,14 @@ struct Scene {
 
     mutating func run(
         _ id: String, agent: String = "bot", inputs: [String] = [], parent: String? = nil, waits: Bool = false,
-        accepts: [Command.Verb]? = nil, attempts: Int = 1, token: String? = nil
+        accepts: [Command.Verb]? = nil, attempts: Int = 1, token: String? = nil, heldBy: Participant? = .anonymous
     ) throws -> Bool {
-        try machine.startRun(
-            RunRequest(
-                id: RunID(id)!, agent: AgentName(agent)!, parent: parent.map { RunID($0)! },
-                inputs: inputs.map { InputID($0)! }, waitsForChildren: waits, accepts: accepts,
-                leaseMilliseconds: 30_000, attempts: attempts, token: token ?? "token-\(id)"),
-            by: .agent(AgentName(agent)!), at: at)
+        var request = RunRequest(
+            id: RunID(id)!, agent: AgentName(agent)!, parent: parent.map { RunID($0)! },
+            inputs: inputs.map { InputID($0)! }, waitsForChildren: waits, accepts: accepts,
+            leaseMilliseconds: 30_000, attempts: attempts, token: token ?? "token-\(id)")
+        request.heldBy = heldBy
+        return try machine.startRun(request, by: .agent(AgentName(agent)!), at: at)
     }
 
     mutating func write(
@@ -157,6 +157,50 @@ func code(of body: () throws -> some Any) -> Refusal.Code? {
         #expect(try !scene.cancel("c", .run(RunID("r")!)))
         let emitted = scene.take()
         #expect(Set(emitted).count == emitted.count)
+    }
+
+    @Test func `only who has a run is given its lease again, and only while it is active`() throws {
+        let holder = Participant(id: "worker", role: .agent, device: "d1", key: "k1")
+        let others: [Participant?] = [
+            nil, .anonymous, .init(id: "worker", role: .agent, device: "d1"),
+            .init(id: "worker", role: .agent, key: "k1"), .init(id: "worker", role: .user, device: "d1", key: "k1"),
+            .init(id: "ada", role: .agent, device: "d1", key: "k1"),
+        ]
+        var scene = Scene()
+        #expect(try scene.run("r", heldBy: holder))
+        #expect(try scene.run("nobody", heldBy: nil))
+        _ = scene.take()
+        let event = try #require(scene.records.last { $0.kind == .event })
+        let machines = [
+            scene.machine, try #require(SessionMachine(replaying: scene.records)),
+            try #require(SessionMachine(checkpoint: scene.machine.checkpoint(at: event), at: event)),
+        ]
+        for machine in machines {
+            scene.machine = machine
+            for other in others { #expect(code { try scene.run("r", heldBy: other) } == .runExists) }
+            #expect(try !scene.run("r", heldBy: holder))
+            #expect(code { try scene.run("nobody", heldBy: nil) } == .runExists, "as in a log of before")
+            _ = try scene.end("r")
+            #expect(code { try scene.run("r", heldBy: holder) } == .runEnded)
+            #expect(code { try scene.run("r", heldBy: .anonymous) } == .runExists)
+        }
+    }
+
+    @Test func `who takes a run on or over is given its lease again, and who had it before is not`() throws {
+        let (first, second) = (Participant(id: "one", role: .agent), Participant(id: "two", role: .agent))
+        let run = RunID("r")!
+        var scene = Scene()
+        _ = try scene.input("i")
+        _ = try scene.run("r", inputs: ["i"], attempts: 2, heldBy: first)
+        scene.machine.expireLease(of: run, at: scene.at)
+        #expect(try scene.run("r", token: "second", heldBy: second), "a queued run is for any agent of its name")
+        #expect(code { try scene.run("r", heldBy: first) } == .runExists)
+        #expect(try !scene.run("r", heldBy: second))
+        _ = try scene.machine.adopt(
+            run, token: "second", request: WorkID("a")!, newToken: "third", leaseMilliseconds: 9_000,
+            by: .agent(AgentName("bot")!), heldBy: first, at: scene.at)
+        #expect(code { try scene.run("r", heldBy: second) } == .runExists)
+        #expect(try !scene.run("r", heldBy: first))
     }
 
     @Test func `a queue hands out one input at a time, and each addressed agent has its own`() throws {

@@ -118,6 +118,21 @@ import ThroughlineTestKit
         #expect(try again.result?.get()?.token == first.result?.get()?.token)
     }
 
+    @Test func `the id of a run gives its lease to nobody but who has it`() async throws {
+        let bench = try EngineBench(store: InMemoryLogStore())
+        try await bench.create()
+        let run = try await bench.start("r")
+        let start = Operation.StartRun(id: run.run, agent: AgentName("bot")!, leaseMilliseconds: 30_000)
+        let again = try await bench.engine.perform(.startRun(start), on: bench.session, by: bench.ada)
+        #expect(try JSONDocument.parse(again.body)["lease"]?["token"]?.string == run.token)
+        for thief in [Participant(id: "bot", role: .agent), Participant(id: "ada", role: .user, key: "other")] {
+            let answer = Pending<Answer>()
+            bench.engine.perform(.startRun(start), on: bench.session, by: thief) { answer.set($0) }
+            try await bench.eventually("the refusal") { answer.isDone }
+            #expect(answer.code == .runExists)
+        }
+    }
+
     @Test func `an agent that went away is given nothing`() async throws {
         let bench = try EngineBench(store: InMemoryLogStore())
         try await bench.create()

@@ -207,6 +207,8 @@ public struct Run: Hashable, Sendable {
 
     // Private: in no event and no snapshot.
     var token: String
+    /// Who was given the token, where that is known.
+    var heldBy: Participant?
     var work: WorkID?
     /// The number of the last write taken.
     var written: UInt64 = 0

@@ -7,6 +7,8 @@ public struct Note: Hashable, Sendable {
     public var write: UInt64?
     /// The token of the lease that started with this record.
     public var token: String?
+    /// Who was given that token; absent in records from before it was kept.
+    public var heldBy: Participant?
     public var work: WorkID?
     /// The request that brought this token, where it took a run over.
     public var adoption: WorkID?
@@ -18,12 +20,13 @@ public struct Note: Hashable, Sendable {
     var viewing: Viewing?
 
     public init(
-        run: RunID? = nil, write: UInt64? = nil, token: String? = nil, work: WorkID? = nil,
-        adoption: WorkID? = nil, frame: [UInt8]? = nil, read: ReadMark? = nil
+        run: RunID? = nil, write: UInt64? = nil, token: String? = nil, heldBy: Participant? = nil,
+        work: WorkID? = nil, adoption: WorkID? = nil, frame: [UInt8]? = nil, read: ReadMark? = nil
     ) {
         self.run = run
         self.write = write
         self.token = token
+        self.heldBy = heldBy
         self.work = work
         self.adoption = adoption
         self.frame = frame
@@ -37,6 +40,10 @@ public struct Note: Hashable, Sendable {
             $0.field("run", run?.value)
             if let write { $0.field("write", write) }
             $0.field("token", token)
+            if let heldBy {
+                $0.key("holder")
+                heldBy.write(to: &$0)
+            }
             $0.field("work", work?.value)
             $0.field("adoption", adoption?.value)
             if let frame {
@@ -56,7 +63,7 @@ public struct Note: Hashable, Sendable {
         guard !bytes.isEmpty, let value = try? JSONDocument.parse(bytes) else { return nil }
         self.init(
             run: value.id("run"), write: value["write"]?.integer.flatMap(UInt64.init(exactly:)),
-            token: value["token"]?.string,
+            token: value["token"]?.string, heldBy: Participant(stored: value["holder"]),
             work: value.id("work"), adoption: value.id("adoption"), frame: value["frame"]?.textBytes,
             read: ReadMark(stored: value["read"]))
         viewing = Viewing(stored: value["watched"])

@@ -58,7 +58,10 @@ extension SessionMachine {
         if let viewing = note.viewing { apply(viewing) }
         guard let run = note.run, let index = runs.index(of: run) else { return }
         if let write = note.write { runs[index].written = write }
-        if let token = note.token { runs[index].token = token }
+        if let token = note.token {
+            runs[index].token = token
+            runs[index].heldBy = note.heldBy
+        }
         if let adoption = note.adoption { runs[index].former?.adoption = adoption }
         if let work = note.work {
             runs[index].work = work
@@ -162,6 +165,7 @@ extension SessionMachine {
     private mutating func fenceHolder(ofRunAt index: Int) {
         runs[index].former = Run.FormerHolder(token: runs[index].token, written: runs[index].written)
         runs[index].token = ""
+        runs[index].heldBy = nil
         runs[index].written = 0
         runs[index].work = nil
         let id = runs[index].id

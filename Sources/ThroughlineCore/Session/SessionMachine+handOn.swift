@@ -53,7 +53,9 @@ extension SessionMachine {
             waitsForChildren: run.waitsForChildren, accepts: request.accepts, budget: run.budget,
             attempt: run.attempt,
             attempts: run.attempts)
-        emit(.runStarted(start), by: by, at: at, note: Note(run: run.id, token: request.token, work: request.work))
+        emit(
+            .runStarted(start), by: by, at: at,
+            note: Note(run: run.id, token: request.token, heldBy: request.heldBy, work: request.work))
     }
 
     /// A queued run keeps its place among the active ones.

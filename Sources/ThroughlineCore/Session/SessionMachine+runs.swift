@@ -13,6 +13,8 @@ public struct RunRequest: Hashable, Sendable {
     public var attempts: Int
     /// The lease's token, random, minted by the shell.
     public var token: String
+    /// Who is given it.
+    public var heldBy: Participant?
     public var work: WorkID?
     public var budget: RunBudget?
 
@@ -36,13 +38,21 @@ public struct RunRequest: Hashable, Sendable {
 }
 
 extension SessionMachine {
-    /// Starts a run. False if this very run was started before: a retry then gets the same lease. One that is queued is taken on.
+    /// Starts a run. False if this very run was started before, by the same participant: a retry then gets the same lease, as long
+    /// as the run is active. One that is queued is taken on.
     public mutating func startRun(_ request: RunRequest, by: Participant, at: Timestamp) throws(Refusal) -> Bool {
         if let run = runs[request.id] {
             guard run.agent == request.agent else {
                 throw Refusal(.runExists, "A run of this id belongs to another agent. Use another id.")
             }
-            guard run.state == .queued else { return false }
+            guard run.state == .queued else {
+                // The lease's token is in the answer.
+                guard let holder = run.heldBy, holder == request.heldBy else {
+                    throw Refusal(.runExists, "Somebody else has a run of this id. Use another id.")
+                }
+                try requireActive(run, at: at)
+                return false
+            }
             try requireNoBaton()
             takeOn(run, request, by: by, at: at)
             return true
@@ -56,7 +66,7 @@ extension SessionMachine {
             attempts: request.inputs.isEmpty ? 1 : request.attempts)
         emit(
             .runStarted(start), by: by, at: at,
-            note: Note(run: request.id, token: request.token, work: request.work))
+            note: Note(run: request.id, token: request.token, heldBy: request.heldBy, work: request.work))
         return true
     }
 

@@ -172,6 +172,7 @@ extension Run: StateCodable {
             $0.number($1.written)
             $0.optional($1.adoption?.value)
         }
+        writer.optional(heldBy) { $1.write(to: &$0) }
     }
 
     init(from reader: inout StateReader) throws(StateError) {
@@ -199,6 +200,7 @@ extension Run: StateCodable {
                 Run.FormerHolder(
                     token: try reader.string(), written: try reader.number(), adoption: try reader.optionalID())
             })
+        heldBy = try reader.optional { reader throws(StateError) in try Participant(from: &reader) }
     }
 }
 
