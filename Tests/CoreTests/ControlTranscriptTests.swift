@@ -31,6 +31,42 @@ import ThroughlineCore
         #expect(scene.take().contains("run.ended child cancelled"))
     }
 
+    @Test(arguments: [Command.Target.mine, .agent(AgentName("bot")!)])
+    func `a cancel finds what goes on below a run that is over`(_ target: Command.Target) throws {
+        var scene = Scene()
+        _ = try scene.input("i")
+        _ = try scene.run("top", inputs: ["i"])
+        _ = try scene.run("child", agent: "sub", parent: "top")
+        _ = try scene.run("leaf", agent: "sub", parent: "child")
+        _ = try scene.run("other", agent: "sub")
+        _ = try scene.end("top")
+        _ = try scene.end("child")
+        _ = scene.take()
+        _ = try scene.cancel("bob", .mine, by: scene.bob)
+        #expect(scene.take().last == "command.rejected bob nothing_active")
+        _ = try scene.cancel("c", target)
+        #expect(scene.take() == ["command.requested c", "command.accepted c", "run.ended leaf cancelled"])
+        #expect(scene.machine.activeRunIDs == [RunID("other")!])
+    }
+
+    @Test func `an input that interrupts stops what goes on below a run that is over, and no other queue`() throws {
+        var scene = Scene()
+        _ = try scene.input("i")
+        _ = try scene.input("aside", agent: "sub")
+        _ = try scene.run("top", inputs: ["i"])
+        _ = try scene.run("child", agent: "sub", parent: "top")
+        _ = try scene.run("leaf", agent: "sub", parent: "child")
+        _ = try scene.run("other", agent: "sub", inputs: ["aside"])
+        _ = try scene.end("top")
+        _ = scene.take()
+        _ = try scene.input("now", followUp: .interrupt)
+        let events = scene.take()
+        #expect(
+            events.filter { $0.hasPrefix("run.ended") } == ["run.ended child cancelled", "run.ended leaf cancelled"])
+        #expect(events.filter { $0.hasPrefix("command.requested") }.count == 1, "one family, one stop")
+        #expect(scene.machine.activeRunIDs == [RunID("other")!])
+    }
+
     @Test func `a cancel ends one whose agent has left without anybody to be told`() throws {
         var scene = Scene()
         _ = try scene.run("top", waits: true)

@@ -63,6 +63,7 @@ extension SessionMachine {
         var isEmpty: Bool { runs.isEmpty && inputs.isEmpty && commands.isEmpty }
     }
 
+    /// A run that is over is meant too: those below it may go on.
     private func aim(of target: Command.Target, by: Participant) -> Aim {
         switch target {
         case .run(let id):
@@ -73,12 +74,12 @@ extension SessionMachine {
             return Aim(runs: withDescendants(input.run.map { [$0] } ?? []), reason: "input_\(input.state.rawValue)")
         case .agent(let name):
             return Aim(
-                runs: withDescendants(activeRuns.filter { runs[$0]?.agent == name }),
+                runs: withDescendants(runs.items.filter { $0.agent == name }.map(\.id)),
                 inputs: openInputs.filter { inputs[$0]?.agent == name })
         case .mine:
             let isMine: (InputID) -> Bool = { inputs[$0]?.by.id == by.id }
             return Aim(
-                runs: withDescendants(activeRuns.filter { runs[$0]?.inputs.contains(where: isMine) == true }),
+                runs: withDescendants(runs.items.filter { $0.inputs.contains(where: isMine) }.map(\.id)),
                 inputs: openInputs.filter(isMine), commands: openCommands.filter { commands[$0]?.by.id == by.id })
         case .all:
             return Aim(runs: activeRuns, inputs: openInputs, commands: openCommands)

@@ -59,6 +59,22 @@ extension SessionMachine {
         activeRuns.compactMap { runs[$0] }.filter { run in run.inputs.contains { inputs[$0]?.agent == queue } }
     }
 
+    /// The runs that answer or answered inputs of a queue and that, or others below them, have not ended; oldest first, and of a
+    /// family only the one above all others.
+    private func familiesAnswering(_ queue: AgentName?) -> [RunID] {
+        var roots: Set<RunID> = []
+        for id in activeRuns {
+            var root: RunID?
+            var above = runs[id]
+            while let run = above {
+                if run.inputs.contains(where: { inputs[$0]?.agent == queue }) { root = run.id }
+                above = run.parent.flatMap { runs[$0] }
+            }
+            if let root { roots.insert(root) }
+        }
+        return roots.sorted { runs.index(of: $0) ?? 0 < runs.index(of: $1) ?? 0 }
+    }
+
     /// What a new input does to the others of its queue. It is in the queue already.
     mutating func applyFollowUp(
         _ policy: FollowUp, of input: InputID, in queue: AgentName?, by: Participant, at: Timestamp
@@ -69,12 +85,12 @@ extension SessionMachine {
                 emit(.inputWithdrawn(id: older, command: nil, reason: "superseded"), by: by, at: at)
             }
         case .interrupt:
-            for run in runsAnswering(queue) where runs[run.id]?.state.isOver == false {
+            for run in familiesAnswering(queue) {
                 let id = unusedCommandID("follow-up")
-                let order = CommandOrder(verb: .cancel, target: .run(run.id))
+                let order = CommandOrder(verb: .cancel, target: .run(run))
                 emit(.commandRequested(id: id, order: order, input: nil), by: by, at: at)
                 emit(.commandAccepted(.init(id: id)), by: .server, at: at)
-                cancel(withDescendants([run.id]), command: id, by: by, at: at)
+                cancel(withDescendants([run]), command: id, by: by, at: at)
             }
         case .steer:
             let run = runsAnswering(queue).last {
