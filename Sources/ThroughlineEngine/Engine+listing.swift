@@ -65,7 +65,9 @@ extension SessionSummary {
         writer.field("created", created.rawValue)
         writer.field("updated", updated.rawValue)
         writer.field("seq", tail.rawValue)
-        writer.field("activity", activeRuns > 0 ? "working" : queuedInputs + queuedRuns > 0 ? "waiting" : "idle")
+        // What is left in the queue of a closed session waits for nobody.
+        let waits = queuedRuns > 0 || queuedInputs > 0 && info.state == .open
+        writer.field("activity", activeRuns > 0 ? "working" : waits ? "waiting" : "idle")
         writer.field("queued", queuedInputs)
     }
 }

@@ -368,6 +368,31 @@ func code(of body: () throws -> some Any) -> Refusal.Code? {
         #expect(scene.take() == [])
     }
 
+    @Test func `a closed session hands out what was begun and nothing else`() throws {
+        let bot = AgentName("bot")!
+        var scene = Scene()
+        for id in ["i1", "i2"] { _ = try scene.input(id) }
+        _ = try scene.run("r", inputs: ["i1"], attempts: 2)
+        _ = try scene.input("i3", agent: "other")
+        _ = try scene.input("offered", followUp: .steer)
+        _ = try scene.order("left", .steer, .run(RunID("r")!), becomesInput: true)
+        #expect(scene.machine.input(InputID("offered")!)?.state == .steering)
+        scene.machine.update(title: nil, metadata: nil, closing: true, by: scene.ada, at: scene.at)
+        #expect(scene.machine.summary.claimable.isEmpty)
+        #expect(scene.machine.claimableInput(for: AgentName("other")!) == nil)
+        scene.machine.expireLease(of: RunID("r")!, at: scene.at)
+        scene.machine.endPause(of: RunID("r")!)
+        #expect(scene.machine.summary.claimable.map(\.agent) == [bot], "the run that was begun")
+        #expect(try scene.run("r", inputs: ["i1"], token: "token-r"))
+        _ = scene.take()
+        _ = try scene.end("r")
+        #expect(scene.take().filter { $0.hasPrefix("input") } == [], "the steer that was left over is no input")
+        #expect(scene.machine.claimableInput(for: bot) == nil && scene.machine.claimableInputs(for: bot).isEmpty)
+        #expect(scene.machine.summary.claimable.isEmpty && scene.machine.summary.queuedInputs == 3)
+        try scene.machine.withdrawInput(InputID("i2")!, by: scene.ada, at: scene.at)
+        #expect(scene.machine.input(InputID("i2")!)?.state == .withdrawn)
+    }
+
     @Test func `limits are clear answers`() throws {
         var limits = SessionLimits()
         limits.queuedInputs = 2

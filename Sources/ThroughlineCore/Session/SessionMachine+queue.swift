@@ -1,6 +1,7 @@
 extension SessionMachine {
-    /// The first input that an agent of this name would get now.
+    /// The first input that an agent of this name would get now. In a closed session none is begun any more.
     public func claimableInput(for agent: AgentName) -> InputID? {
+        guard info.state == .open else { return nil }
         let queues = queues
         return queuedInputs.first { id in
             guard let input = inputs[id] else { return false }
@@ -21,6 +22,7 @@ extension SessionMachine {
         let state = queues
         var seen: Set<AgentName?> = []
         var found = readyRuns
+        guard info.state == .open else { return found }
         for id in queuedInputs {
             guard let input = inputs[id], state.isOpen(for: input), seen.insert(input.agent).inserted else { continue }
             found.append((input.agent, input.at))
