@@ -126,9 +126,9 @@ extension Engine {
         case .endRun(let end):
             return try endRun(end, &state)
         case .takeBaton(let id):
-            return takeBaton(id, by: by, &state)
+            return try takeBaton(id, by: by, &state)
         case .returnBaton(let id, let note):
-            return returnBaton(id, note: note, by: by, &state)
+            return try returnBaton(id, note: note, by: by, &state)
         case .say(let say):
             return try self.say(say, by: by, &state)
         case .create, .addInput, .regenerate, .command, .answer, .adopt:

@@ -18,17 +18,19 @@ extension Engine {
             })
     }
 
-    func takeBaton(_ id: CommandID?, by: Participant, _ state: inout LiveSession.State) -> Answer {
+    func takeBaton(
+        _ id: CommandID?, by: Participant, _ state: inout LiveSession.State
+    ) throws(Refusal) -> Answer {
         let id = id ?? CommandID(unchecked: randomID("c-"))
-        _ = state.machine.takeBaton(id, by: by, at: environment.now())
+        _ = try state.machine.takeBaton(id, by: by, at: environment.now())
         return batonAnswer(id, state)
     }
 
     func returnBaton(
         _ id: CommandID?, note: [InputPart], by: Participant, _ state: inout LiveSession.State
-    ) -> Answer {
+    ) throws(Refusal) -> Answer {
         let id = id ?? CommandID(unchecked: randomID("c-"))
-        _ = state.machine.returnBaton(
+        _ = try state.machine.returnBaton(
             id, note: note, as: newMessage(parts: note.count), by: by, at: environment.now())
         return batonAnswer(id, state)
     }

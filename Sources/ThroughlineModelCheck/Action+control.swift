@@ -9,11 +9,11 @@ extension Action {
                 try add(input, by: Scope.ada, &machine)
             },
             Action("bob takes over") { (machine) throws(Refusal) in
-                _ = machine.takeBaton(batonCommand(machine), by: Scope.bob, at: Scope.time)
+                _ = try machine.takeBaton(batonCommand(machine), by: Scope.bob, at: Scope.time)
             },
             Action("bob hands back") { (machine) throws(Refusal) in
                 let note = MessageNames(message: MessageID(unchecked: "note-\(machine.tail)"), parts: [])
-                _ = machine.returnBaton(batonCommand(machine), note: [], as: note, by: Scope.bob, at: Scope.time)
+                _ = try machine.returnBaton(batonCommand(machine), note: [], as: note, by: Scope.bob, at: Scope.time)
             },
             Action("an agent takes work") { (machine) throws(Refusal) in
                 let next = machine.queuedRun(for: Scope.agent) ?? bounds.runs.first { machine.run($0) == nil }

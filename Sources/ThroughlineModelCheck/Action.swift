@@ -42,10 +42,10 @@ extension Action {
         order(2, .init(verb: .interrupt, target: .run(Scope.runs[0])), by: Scope.ada),
         answer(0, by: Scope.ada), answer(0, by: Scope.bob), answer(1, by: Scope.bob),
         Action("bob takes over") { (machine) throws(Refusal) in
-            _ = machine.takeBaton(CommandID(unchecked: "b1"), by: Scope.bob, at: Scope.time)
+            _ = try machine.takeBaton(CommandID(unchecked: "b1"), by: Scope.bob, at: Scope.time)
         },
         Action("bob hands back") { (machine) throws(Refusal) in
-            _ = machine.returnBaton(
+            _ = try machine.returnBaton(
                 CommandID(unchecked: "b2"), note: [],
                 as: MessageNames(message: MessageID(unchecked: "note"), parts: []), by: Scope.bob, at: Scope.time)
         },

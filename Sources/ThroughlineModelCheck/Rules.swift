@@ -171,11 +171,11 @@ enum Rules {
             var copy = machine
             let isNew =
                 switch command.verb {
-                case .takeover: copy.takeBaton(command.id, by: Scope.bob, at: Scope.time)
+                case .takeover: (try? copy.takeBaton(command.id, by: Scope.bob, at: Scope.time)) ?? true
                 case .handback:
-                    copy.returnBaton(
+                    (try? copy.returnBaton(
                         command.id, note: [], as: MessageNames(message: MessageID(unchecked: "again"), parts: []),
-                        by: Scope.bob, at: Scope.time)
+                        by: Scope.bob, at: Scope.time)) ?? true
                 default: (try? copy.take(command.order, as: command.id, by: command.by, at: Scope.time)) ?? true
                 }
             try require(!isNew && copy.drain() == nil, "command \(command.id) does something again")

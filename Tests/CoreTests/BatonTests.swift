@@ -20,7 +20,7 @@ import ThroughlineCore
 
     @Test func `while an operator holds it, agents' output is refused and inputs wait`() throws {
         var scene = try scene()
-        _ = scene.machine.takeBaton(CommandID("t")!, by: olga, at: scene.at)
+        _ = try scene.machine.takeBaton(CommandID("t")!, by: olga, at: scene.at)
         #expect(
             scene.take() == [
                 "command.requested t", "command.accepted t", "baton.taken", "part.ended p interrupted",
@@ -31,7 +31,7 @@ import ThroughlineCore
         #expect(code { try scene.machine.renew(RunID("r")!, token: "token-r", at: scene.at) } == nil)
         _ = try scene.input("i2")
         #expect(scene.machine.summary.claimable.isEmpty)
-        _ = scene.machine.returnBaton(
+        _ = try scene.machine.returnBaton(
             CommandID("h")!, note: [InputPart(text: "done")], as: names("note"), by: olga, at: scene.at)
         #expect(
             scene.take() == [
@@ -53,7 +53,7 @@ import ThroughlineCore
     @Test func `the fast way of an append is fenced as well`() throws {
         var scene = try scene()
         let holder = try #require(scene.machine.holder(ofActive: RunID("r")!, token: "token-r"))
-        _ = scene.machine.takeBaton(CommandID("t")!, by: olga, at: scene.at)
+        _ = try scene.machine.takeBaton(CommandID("t")!, by: olga, at: scene.at)
         var frame = AppendFrame()
         var cursor = SessionMachine.PartCursor()
         let bytes = Array(
@@ -68,31 +68,31 @@ import ThroughlineCore
 
     @Test func `one operator has it, any may give it back, and a retry of either changes nothing`() throws {
         var scene = try scene()
-        _ = scene.machine.takeBaton(CommandID("t")!, by: olga, at: scene.at)
+        _ = try scene.machine.takeBaton(CommandID("t")!, by: olga, at: scene.at)
         _ = scene.take()
-        _ = scene.machine.takeBaton(CommandID("u")!, by: otto, at: scene.at)
+        _ = try scene.machine.takeBaton(CommandID("u")!, by: otto, at: scene.at)
         #expect(scene.take() == ["command.requested u", "command.rejected u baton_held"])
-        let give: (inout Scene, String) -> Void = { scene, id in
-            _ = scene.machine.returnBaton(
+        let give: (inout Scene, String) throws -> Void = { scene, id in
+            _ = try scene.machine.returnBaton(
                 CommandID(id)!, note: [], as: MessageNames(message: MessageID("x")!, parts: []), by: otto, at: scene.at)
         }
-        give(&scene, "h")
+        try give(&scene, "h")
         _ = scene.take()
-        give(&scene, "h")
-        _ = scene.machine.takeBaton(CommandID("t")!, by: olga, at: scene.at)
+        try give(&scene, "h")
+        _ = try scene.machine.takeBaton(CommandID("t")!, by: olga, at: scene.at)
         #expect(scene.take() == [] && scene.machine.baton == nil)
-        give(&scene, "other")
+        try give(&scene, "other")
         #expect(scene.take() == ["command.requested other", "command.rejected other baton_not_held"])
-        _ = scene.machine.takeBaton(CommandID("u")!, by: otto, at: scene.at)
+        _ = try scene.machine.takeBaton(CommandID("u")!, by: otto, at: scene.at)
         #expect(scene.take() == [] && scene.machine.command(CommandID("u")!)?.state == .rejected)
         scene.machine.update(title: nil, metadata: nil, closing: true, by: olga, at: scene.at)
-        _ = scene.machine.takeBaton(CommandID("v")!, by: olga, at: scene.at)
+        _ = try scene.machine.takeBaton(CommandID("v")!, by: olga, at: scene.at)
         #expect(scene.machine.command(CommandID("v")!)?.reason == "session_closed")
     }
 
     @Test func `it goes back when its holder says nothing, and stays while they do`() throws {
         var scene = try scene()
-        _ = scene.machine.takeBaton(CommandID("t")!, by: olga, at: scene.at)
+        _ = try scene.machine.takeBaton(CommandID("t")!, by: olga, at: scene.at)
         scene.now += 800_000
         _ = try scene.machine.say(
             [InputPart(text: "hm")], as: names("s"), audience: .everyone, parent: nil, answers: [], by: olga,
@@ -130,7 +130,7 @@ import ThroughlineCore
 
     @Test func `replaying and a checkpoint give the same`() throws {
         var scene = try scene()
-        _ = scene.machine.takeBaton(CommandID("t")!, by: olga, at: scene.at)
+        _ = try scene.machine.takeBaton(CommandID("t")!, by: olga, at: scene.at)
         _ = try scene.machine.say(
             [InputPart(text: "psst")], as: names("s"), audience: .operators, parent: nil, answers: [], by: olga,
             at: scene.at)
@@ -142,7 +142,7 @@ import ThroughlineCore
             #expect(try machine.snapshot() == scene.machine.snapshot())
             #expect(machine.nextWakeUp == scene.machine.nextWakeUp)
         }
-        _ = kept.takeBaton(CommandID("t")!, by: olga, at: scene.at)
+        _ = try kept.takeBaton(CommandID("t")!, by: olga, at: scene.at)
         #expect(kept.drain() == nil)
     }
 }

@@ -97,13 +97,13 @@ import ThroughlineCore
             MessageNames(message: MessageID(id)!, parts: [PartID("\(id).0")!])
         }
         try say(&scene, "a", "one")
-        _ = scene.machine.takeBaton(CommandID("t")!, by: olga, at: scene.at)
+        _ = try scene.machine.takeBaton(CommandID("t")!, by: olga, at: scene.at)
         for (id, audience) in [("answer", Audience.everyone), ("whisper", .agents), ("between-us", .operators)] {
             _ = try scene.machine.say(
                 [InputPart(text: id)], as: names(id), audience: audience, parent: nil, answers: [], by: olga,
                 at: scene.at)
         }
-        _ = scene.machine.returnBaton(
+        _ = try scene.machine.returnBaton(
             CommandID("h")!, note: [InputPart(text: "note")], as: names("n"), by: olga, at: scene.at)
         #expect(
             try messages(scene) == [

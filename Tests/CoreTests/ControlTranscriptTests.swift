@@ -352,6 +352,31 @@ import ThroughlineCore
         #expect(scene.machine.claimableInput(for: AgentName("bot")!) == InputID("now"))
     }
 
+    @Test func `a command is repeated only by who gave it and with the same order`() throws {
+        var scene = try running()
+        let olga = Participant(id: "olga", role: .operator)
+        let names = MessageNames(message: MessageID("n")!, parts: [])
+        _ = try scene.order("c", .steer, run, becomesInput: true)
+        _ = try scene.machine.takeBaton(CommandID("b")!, by: olga, at: scene.at)
+        _ = scene.take()
+        scene.machine = try #require(SessionMachine(replaying: scene.records))
+        #expect(try !scene.order("c", .steer, run, becomesInput: true))
+        #expect(try !scene.machine.takeBaton(CommandID("b")!, by: olga, at: scene.at))
+        for other in [scene.bob, Participant(id: scene.ada.id, role: .operator)] {
+            #expect(code { try scene.order("c", .steer, run, becomesInput: true, by: other) } == .idTaken)
+        }
+        #expect(code { try scene.order("c", .steer, run) } == .idTaken)
+        #expect(code { try scene.order("c", .steer, .all, becomesInput: true) } == .idTaken)
+        #expect(code { try scene.cancel("c", run) } == .idTaken)
+        #expect(code { try scene.cancel("b", .all, by: olga) } == .idTaken)
+        #expect(code { try scene.machine.takeBaton(CommandID("c")!, by: scene.ada, at: scene.at) } == .idTaken)
+        #expect(code { try scene.machine.takeBaton(CommandID("b")!, by: scene.ada, at: scene.at) } == .idTaken)
+        #expect(
+            code { try scene.machine.returnBaton(CommandID("b")!, note: [], as: names, by: olga, at: scene.at) }
+                == .idTaken)
+        #expect(scene.take() == [])
+    }
+
     @Test func `a pause that is taken back before it was carried out expires`() throws {
         var scene = try running()
         _ = try scene.order("p", .pause, run)

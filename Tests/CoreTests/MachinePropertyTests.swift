@@ -46,7 +46,7 @@ struct Drive {
                 }
             case 15: try ask()
             case 16: scene.machine.wake(at: scene.at)
-            case 25: operate()
+            case 25: try operate()
             default:
                 if let run = some(runs), random.chance(4) { scene.machine.expireLease(of: RunID(run)!, at: scene.at) }
             }
@@ -124,14 +124,14 @@ struct Drive {
         _ = try scene.cancel(name("c"), random.pick(targets), by: random.chance(2) ? scene.ada : scene.bob)
     }
 
-    private mutating func operate() {
+    private mutating func operate() throws {
         let olga = Participant(id: "olga", role: .operator)
         let command = CommandID(name("b"))!
         if scene.machine.baton == nil {
-            if random.chance(3) { _ = scene.machine.takeBaton(command, by: olga, at: scene.at) }
+            if random.chance(3) { _ = try scene.machine.takeBaton(command, by: olga, at: scene.at) }
         } else {
             let names = MessageNames(message: MessageID(command.value)!, parts: [])
-            _ = scene.machine.returnBaton(command, note: [], as: names, by: olga, at: scene.at)
+            _ = try scene.machine.returnBaton(command, note: [], as: names, by: olga, at: scene.at)
         }
     }
 

@@ -3,8 +3,8 @@ extension SessionMachine {
     /// command is known: nothing happens again.
     ///
     /// Its holder may take it again, which sets its time anew.
-    public mutating func takeBaton(_ id: CommandID, by: Participant, at: Timestamp) -> Bool {
-        guard request(.takeover, as: id, by: by, at: at) else { return false }
+    public mutating func takeBaton(_ id: CommandID, by: Participant, at: Timestamp) throws(Refusal) -> Bool {
+        guard try request(.takeover, as: id, by: by, at: at) else { return false }
         guard info.state == .open else { return reject(id, "session_closed", at: at) }
         if let baton, baton.by.id != by.id { return reject(id, "baton_held", at: at) }
         emit(.commandAccepted(.init(id: id)), by: .server, at: at)
@@ -21,8 +21,8 @@ extension SessionMachine {
     /// Any operator may: also a colleague of one who forgot to.
     public mutating func returnBaton(
         _ id: CommandID, note: [InputPart], as names: MessageNames, by: Participant, at: Timestamp
-    ) -> Bool {
-        guard request(.handback, as: id, by: by, at: at) else { return false }
+    ) throws(Refusal) -> Bool {
+        guard try request(.handback, as: id, by: by, at: at) else { return false }
         guard baton != nil else { return reject(id, "baton_not_held", at: at) }
         emit(.commandAccepted(.init(id: id)), by: .server, at: at)
         if !note.isEmpty { say(note, as: names, audience: .agents, parent: nil, by: by, at: at) }
@@ -32,8 +32,14 @@ extension SessionMachine {
         return true
     }
 
-    private mutating func request(_ verb: Command.Verb, as id: CommandID, by: Participant, at: Timestamp) -> Bool {
-        guard commands[id] == nil else { return false }
+    private mutating func request(
+        _ verb: Command.Verb, as id: CommandID, by: Participant, at: Timestamp
+    ) throws(Refusal) -> Bool {
+        if let known = commands[id] {
+            // What was said with a handback is in no command.
+            try requireSame(known, by, isSame: known.verb == verb)
+            return false
+        }
         emit(.commandRequested(id: id, order: CommandOrder(verb: verb, target: .all), input: nil), by: by, at: at)
         return true
     }

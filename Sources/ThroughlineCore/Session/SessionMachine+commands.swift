@@ -1,15 +1,25 @@
 extension SessionMachine {
-    /// Takes an order. False if the command is known: nothing happens again.
+    /// Takes an order. False if the very command is known: nothing happens again.
     public mutating func take(
         _ order: CommandOrder, as id: CommandID, by: Participant, at: Timestamp
     ) throws(Refusal) -> Bool {
-        if commands[id] != nil { return false }
+        if let known = commands[id] {
+            try requireSame(known, by, isSame: known.order == order)
+            return false
+        }
         switch order.verb {
         case .cancel: try cancel(id, order, by: by, at: at)
         case .steer, .interrupt, .pause, .resume: try control(id, order, by: by, at: at)
         case .takeover, .handback: preconditionFailure("\(order.verb) has a way of its own")
         }
         return true
+    }
+
+    /// A command is repeated by who gave it, with the same order.
+    func requireSame(_ known: Command, _ by: Participant, isSame: Bool) throws(Refusal) {
+        guard isSame, known.by.id == by.id, known.by.role == by.role else {
+            throw Refusal(.idTaken, "There is another command \(known.id) already. Use another id.")
+        }
     }
 
     /// The accepted commands that the agent of a run has not carried out yet, oldest first.
