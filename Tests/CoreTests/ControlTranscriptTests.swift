@@ -377,6 +377,28 @@ import ThroughlineCore
         #expect(scene.take() == [])
     }
 
+    @Test func `a pause after a resume that was not carried out yet holds, and can be taken back again`() throws {
+        var scene = try running()
+        _ = try scene.order("p", .pause, run)
+        _ = try scene.carryOut("p")
+        _ = try scene.order("go", .resume, run)
+        _ = try scene.order("go-again", .resume, run)
+        #expect(scene.take().last == "command.rejected go-again run_resuming")
+        _ = try scene.order("hold", .pause, run)
+        #expect(scene.take() == ["command.requested hold", "command.accepted hold"])
+        _ = try scene.order("hold-again", .pause, run)
+        #expect(scene.take().last == "command.rejected hold-again run_paused")
+        var other = scene
+        _ = try scene.write([.commandApplied(id: CommandID("go")!), .commandApplied(id: CommandID("hold")!)])
+        #expect(
+            scene.take() == ["command.applied go", "run.resumed r", "command.applied hold", "run.waiting r paused"])
+        _ = try other.order("on", .resume, run)
+        #expect(other.take() == ["command.requested on", "command.accepted on", "command.expired hold resumed"])
+        _ = try other.write([.commandApplied(id: CommandID("go")!), .commandApplied(id: CommandID("on")!)])
+        #expect(other.take() == ["command.applied go", "run.resumed r", "command.applied on"])
+        #expect(other.machine.run(RunID("r")!)?.state == .active)
+    }
+
     @Test func `a pause that is taken back before it was carried out expires`() throws {
         var scene = try running()
         _ = try scene.order("p", .pause, run)

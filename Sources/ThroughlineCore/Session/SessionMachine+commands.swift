@@ -94,11 +94,13 @@ extension SessionMachine {
 
     /// Why the run cannot carry such a command out.
     private func objection(to verb: Command.Verb, of run: Run) -> String? {
-        let isPausing = run.pending.contains { commands[$0]?.verb == .pause }
+        // What the agent was told last of these says how it will be.
+        let last = run.pending.compactMap { commands[$0]?.verb }.last { $0 == .pause || $0 == .resume }
+        let willBePaused = last.map { $0 == .pause } ?? (run.waiting == Run.Wait.paused)
         switch verb {
-        case .pause where run.waiting == Run.Wait.paused || isPausing: return "run_paused"
-        case .resume where run.pending.contains { commands[$0]?.verb == .resume }: return "run_resuming"
-        case .resume where run.waiting != Run.Wait.paused && !isPausing: return "run_not_paused"
+        case .pause where willBePaused: return "run_paused"
+        case .resume where last == .resume: return "run_resuming"
+        case .resume where !willBePaused: return "run_not_paused"
         case .resume: return nil
         default: return run.accepts?.contains(verb) == false ? "not_supported" : nil
         }
@@ -119,13 +121,13 @@ extension SessionMachine {
         switch verb {
         case .interrupt:
             for message in runs[run.id]?.openMessages ?? [] { finish(message, as: .interrupted, by: sender, at: at) }
-        case .resume where run.waiting != Run.Wait.paused:
-            // It has not paused yet, and need not.
+        case .resume:
+            // Where it has not paused yet, it need not.
             for pause in run.pending where commands[pause]?.verb == .pause {
                 expire(pause, reason: "resumed", at: at)
             }
-            emit(.commandApplied(.init(id: id)), by: .server, at: at)
-        case .steer, .pause, .resume, .cancel, .takeover, .handback: break
+            if run.waiting != Run.Wait.paused { emit(.commandApplied(.init(id: id)), by: .server, at: at) }
+        case .steer, .pause, .cancel, .takeover, .handback: break
         }
     }
 
@@ -172,7 +174,9 @@ extension SessionMachine {
             emit(
                 .runWaiting(.init(id: run.id, reason: Run.Wait.paused, command: command.id, end: nil)), by: agent,
                 at: at)
-        case .resume: emit(.runResumed(id: run.id, command: command.id), by: agent, at: at)
+        case .resume where runs[run.id]?.waiting == Run.Wait.paused:
+            emit(.runResumed(id: run.id, command: command.id), by: agent, at: at)
+        case .resume: break  // One before it did it.
         case .cancel, .steer, .interrupt, .takeover, .handback: break
         }
     }
