@@ -6,8 +6,17 @@ public struct StreamSettings: Hashable, Sendable {
 
     public static let defaultContentType = "application/octet-stream"
 
+    private static let common = Dictionary(
+        uniqueKeysWithValues: [
+            defaultContentType, "application/json", "text/plain", "text/plain; charset=utf-8", "application/x-ndjson",
+            "text/event-stream", "application/x-protobuf",
+        ].map { ($0, $0) })
+
+    /// The same text; one copy of it for all streams, if it is a common one.
+    static func shared(_ contentType: String) -> String { common[contentType] ?? contentType }
+
     public init(contentType: String = defaultContentType, lifetime: StreamLifetime = .unlimited) {
-        self.contentType = contentType
+        self.contentType = Self.shared(contentType)
         self.lifetime = lifetime
     }
 

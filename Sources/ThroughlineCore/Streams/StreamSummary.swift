@@ -3,10 +3,10 @@ public struct StreamSummary: Hashable, Sendable {
     public var path: StreamPath
     public var settings: StreamSettings
     public var created: Timestamp
-    public var closing: StreamClosing?
+    @Rare public var closing: StreamClosing?
     /// It was deleted. Its messages are kept for as long as forks read them.
     public var isDeleted = false
-    public var fork: StreamFork?
+    @Rare public var fork: StreamFork?
 
     public init(path: StreamPath, settings: StreamSettings, created: Timestamp, fork: StreamFork? = nil) {
         self.path = path
@@ -81,7 +81,7 @@ extension StreamSummary {
 
     private init(from reader: inout StateReader) throws(StateError) {
         guard try reader.number() == Self.version else { throw StateError() }
-        path = StreamPath(unchecked: try reader.string())
+        let path = StreamPath(unchecked: try reader.string())
         let contentType = try reader.string()
         let lifetime: StreamLifetime
         switch try reader.number() {
@@ -90,8 +90,9 @@ extension StreamSummary {
         case 2: lifetime = .until(try reader.time())
         default: throw StateError()
         }
-        settings = StreamSettings(contentType: contentType, lifetime: lifetime)
-        created = try reader.time()
+        self.init(
+            path: path, settings: StreamSettings(contentType: contentType, lifetime: lifetime),
+            created: try reader.time())
         closing = try reader.optional { reader throws(StateError) in
             StreamClosing(
                 producer: try reader.optional { reader throws(StateError) in try ProducerStamp(from: &reader) })
