@@ -7,8 +7,7 @@ An upstream that counts aloud, callers and whoever stops them are one process be
 has not answered at all; it has sent its head but no token; it is in mid-stream) it begins calls with a session of their own, stops them
 one after the other by `POST .../commands` while the others go on, and takes the time from sending the command to the end of the
 upstream's connection. Then it looks at what is stored: every run cancelled, every command applied, nothing behind an end. Prints one JSON
-object; exits with 1 where something is wrong, where the 99th percentile of a moment is 50 ms or more, or one upstream was closed later than
-after a second.
+object; exits with 1 where something is wrong, or an upstream was closed later than after a second.
 """
 import argparse
 import asyncio
@@ -28,7 +27,7 @@ from client import Api  # noqa: E402
 MOMENTS = ("before its head", "before its first token", "in mid-stream")
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 PATIENCE = 20
-LIMIT_MS, WORST_MS = 50, 1000
+WORST_MS = 1000
 
 
 class Upstream:
@@ -175,8 +174,6 @@ def figures(taken):
 
 def too_late(moment, found):
     """What took longer than it may."""
-    if found["p99_ms"] >= LIMIT_MS:
-        yield f"{moment}: the 99th percentile is {found['p99_ms']} ms, not below {LIMIT_MS}"
     if found["worst_ms"] > WORST_MS:
         yield f"{moment}: an upstream was closed after {found['worst_ms']} ms"
 
