@@ -270,9 +270,7 @@ extension Engine {
     }
 
     func wake(_ groups: [ReaderGroups<Subscription>.Group]) {
-        for group in groups {
-            deliver(to: group.mailbox) { for reader in group.readers.values { reader.wake() } }
-        }
+        postman.wake(groups)
     }
 
     private func wakeAll(of live: LiveSession) {

@@ -90,13 +90,7 @@ public final class Engine: Sendable {
 
     /// Brings work to a mailbox's loop: at once if this is that loop, otherwise with the others of this commit.
     public func deliver(to mailbox: Mailbox, _ work: @escaping @Sendable () -> Void) {
-        if postman.isCommitting {
-            postman.post(.work(work), to: mailbox)
-        } else if let loop = mailbox.loop, !loop.inEventLoop {
-            loop.execute(work)
-        } else {
-            work()
-        }
+        postman.deliver(to: mailbox, work)
     }
 
     /// A legal identifier that nobody can guess.

@@ -90,6 +90,24 @@ final class Postman: Sendable {
         }
     }
 
+    /// Brings work to a mailbox's loop: at once if this is that loop, otherwise with the others of this commit.
+    func deliver(to mailbox: Mailbox, _ work: @escaping @Sendable () -> Void) {
+        if isCommitting {
+            post(.work(work), to: mailbox)
+        } else if let loop = mailbox.loop, !loop.inEventLoop {
+            loop.execute(work)
+        } else {
+            work()
+        }
+    }
+
+    /// Wakes the readers of each loop, there.
+    func wake<Reader>(_ groups: [ReaderGroups<Reader>.Group]) {
+        for group in groups {
+            deliver(to: group.mailbox) { for reader in group.readers.values { reader.wake() } }
+        }
+    }
+
     func flush() {
         committer.store(0, ordering: .relaxed)
         let waiting = waiting.withLock { waiting in

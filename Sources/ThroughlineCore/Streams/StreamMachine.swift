@@ -5,8 +5,6 @@ public struct StreamMachine: Sendable {
     public private(set) var summary: StreamSummary
     var producers = StreamProducers()
     var order: String?
-    /// What a checkpoint holds is about so large.
-    public var producerCount: Int { producers.progress.count }
 
     /// A stream without messages.
     public init(_ summary: StreamSummary) {
@@ -117,12 +115,6 @@ extension StreamMachine {
         if let producer = note.producer { producers.note(producer) }
         if let order = note.order { self.order = order }
         if note.isClosing { summary.closing = StreamClosing(producer: note.producer) }
-    }
-
-    /// Marks it deleted. The record makes it durable, together with the summary.
-    public mutating func delete(at now: Timestamp) -> LogRecord {
-        summary.isDeleted = true
-        return LogRecord(kind: .note, sequence: SequenceNumber(count), at: now, payload: [])
     }
 
     /// Takes in stored records that follow. False when they are none of this stream's.

@@ -1,6 +1,5 @@
 import DequeModule
 import Logging
-import NIOCore
 import Synchronization
 public import ThroughlineCore
 
@@ -190,18 +189,7 @@ extension StreamEngine {
         logger.warning("an append to a durable stream was refused", metadata: ["tl.reason": "\(error)"])
     }
 
-    func wake(_ groups: [Group]) {
-        for group in groups {
-            let readers = Array(group.readers.values)
-            if postman.isCommitting {
-                postman.post(.work { for reader in readers { reader.wake() } }, to: group.mailbox)
-            } else if let loop = group.mailbox.loop, !loop.inEventLoop {
-                loop.execute { for reader in readers { reader.wake() } }
-            } else {
-                for reader in readers { reader.wake() }
-            }
-        }
-    }
+    func wake(_ groups: [Group]) { postman.wake(groups) }
 }
 
 // MARK: - From the store

@@ -109,7 +109,6 @@ public final class StreamEngine: Sendable {
         if let older, !older.isDeleted { expire(older) }
     }
 
-    var count: Int { shelf.withLock { $0.streams.count } }
 }
 
 extension DurableStream {

@@ -23,8 +23,8 @@ struct SubscriptionService: Sendable {
 
         /// `nil` where it is none of the protocol's.
         init?(_ target: StreamTarget) {
+            guard target.isReserved else { return nil }
             let pieces = target.rawPath.cut(at: "/").map { String($0) }
-            guard pieces.first == StreamPath.reserved else { return nil }
             if pieces == [StreamPath.reserved, "jwks.json"] {
                 self = .keys
                 return
