@@ -75,8 +75,8 @@ def build_swift(project, *options):
     place.symlink_to(project)
     command = os.environ.get("REST_SWIFT", "swift").split()
     result = subprocess.run(
-        [*command, "build", "--product", "App", "--package-path", str(place), "--scratch-path", str(SWIFT_BUILD), *options], capture_output=True, text=True,
-        timeout=1800)
+        [*command, "build", *(options or ["--product", "App"]), "--package-path", str(place), "--scratch-path", str(SWIFT_BUILD)],
+        capture_output=True, text=True, timeout=1800)
     warnings = [line for line in result.stdout.splitlines() if "warning:" in line and re.search("/(Sources/(App|REST)|Tests)/", line)]
     assert result.returncode == 0 and not warnings, f"{warnings}\n{result.stdout[-6000:]}{result.stderr[-2000:]}"
     shutil.copy(SWIFT_BUILD / "debug/App", project / "App")

@@ -90,6 +90,15 @@ def test_without_throughline_nothing_is_half_done(guarded, session_server, sessi
         assert client.delete(path).status_code == 204
 
 
+def test_a_retry_behind_a_deletion_gets_the_first_answer_and_no_session(person, sessions):
+    ada, key = person("ada"), {"Idempotency-Key": str(uuid.uuid4())}
+    first = ada.post("/conversations", json={"title": "Sea"}, headers=key)
+    assert ada.delete(first.headers["location"]).status_code == 204
+    again = ada.post("/conversations", json={"title": "Sea"}, headers=key)
+    assert (again.status_code, again.json()) == (201, first.json())
+    assert sessions.get(f"/v1/sessions/{first.json()['id']}").status_code == 410
+
+
 def test_the_page_is_for_development(guarded, session_server):
     with client_of(guarded) as client:
         page = client.get("/chat")
