@@ -82,6 +82,35 @@ import ThroughlineBuilder
         }
     }
 
+    @Test(arguments: Project.Target.allCases)
+    func `gives no resource a type whose name its code says already`(target: Project.Target) throws {
+        var project = try project(target, .postgres)
+        (project.auth, project.hasSessions) = (.jwt, true)
+        project = try project.adding(Resource("conversation", fields: [FieldGrammar.parse("title:string?")]))
+        let beside = ["Sources/App", "Tests/", "src/app.js", "src/seed.js", "src/controllers"]
+        let files = try ProjectRenderer().files(of: project).filter { file in
+            beside.contains(where: file.path.hasPrefix)
+        }
+        let words = files.map { $0.text.replacing(/\/\/.*|"[^"\n]*"|'[^'\n]*'|`[^`\n]*`|\/\*\*[^\n]*/, with: "") }
+            .flatMap { $0.matches(of: /(?:^|[^.\w])([A-Z][a-z0-9]+(?:[A-Z][a-z0-9]+)*)\b/) }.map { String($0.1) }
+        let own = project.resources.map(\.type) + ["Role"]
+        for name in Set(words) where !own.contains(where: name.hasPrefix) {
+            let resource = try? Resource(name, fields: [FieldGrammar.parse("name:string")])
+            #expect(resource?.type != name)
+        }
+        #expect(Set(words).count > own.count)
+    }
+
+    @Test(arguments: ["error", "problem", "newUser", "userPatch", "userController", "type", "protocol", "swift"])
+    func `has another type for a resource whose own would stand in the way`(name: String) throws {
+        let resource = try Resource(name, fields: [FieldGrammar.parse("name:string")])
+        #expect(resource.type == resource.singular.pascal + "Item")
+        #expect(resource.path == resource.plural.kebab)
+        let other = try Resource(name + "Item", fields: resource.fields)
+        let project = try project(.express, .memory).adding(resource)
+        #expect(((try? project.adding(other)) == nil) == (other.type == resource.type))
+    }
+
     private func project(_ target: Project.Target, _ database: Project.Database) throws -> Project {
         let fields = ["name:string", "email:string:unique", "age:int?", "role:enum(admin,member)=member"]
         let user = try Resource("user", fields: fields.map { try FieldGrammar.parse($0) })

@@ -18,11 +18,15 @@ WORDS = ["title", "dueOn", "is_done", "HTTPServer".lower(), "firstName", "x", "y
 RESOURCES = """user order group table class function import default person child news sheep series category box bus status address analysis quiz index
 key person mouse leaf hero half media actor task application result error data date list page row item event message chat session token test route
 controller query response note blogPost orderItem httpServer userRole policy glass photo day life index2 a select protocol extension process thread
-job set map object symbol promise number bundle logger logging foundation hummingbird never some anything version migration state path store""".split()
+job set map object symbol promise number bundle logger logging foundation hummingbird never some anything version migration state path store
+string int uuid dateTime guard router health value field model permission newUser userPatch userController testRoutes json url swift testing suite issue
+optional sendable bool double dictionary character duration uInt8 fileHandle commandLine byteBuffer responseBody problem configuration database chatPage
+throughline auth tokens guardedStore closedRange anyObject stringLiteralType synchronization mutex atomic trait rest app api self init operator""".split()
 SIMPLE = ["string", "text", "int", "double", "decimal", "bool", "date", "datetime", "uuid", "json"]
 DEFAULTS = {"string": "a b", "text": "", "int": "-3", "double": "0.25", "decimal": "1.50", "bool": "true"}
 # What the builder may say to a name or to a pair of them: then there is no such resource, or no such field.
-REFUSALS = ("needs itself", "set by the API itself", "There is a resource", "there twice", "letters a-z", "small letter", "too long", "where the chat page is")
+PLURALS = "item body list key patch query request router first found many stringers".split()
+REFUSALS = ("needs itself", "already.", "set by the API itself", "there twice", "letters a-z", "small letter", "too long", "where the chat page is")
 
 
 def field(chance, name, others):
@@ -60,19 +64,22 @@ def describe(seed, folder, target, database, count=4, options=()):
     names = [*chance.sample(RESOURCES, len(RESOURCES)), chance.choice(["blogPost", "orderItem", "httpServer", "userRole"])]
     while len(commands) < count and names:
         name = names.pop()
-        if name in known:
+        if any(command[0] == name for command in commands):
             continue
         fields = []
+        # A relation to what is called like a type says the name for many.
+        called = f"{name}s" if name in SIMPLE else name
         size = 60 if chance.random() < 0.15 else chance.randint(1, 8)
+        plural = ["--plural", chance.choice(PLURALS)] if chance.random() < 0.1 else []
         pool = chance.sample(sorted({*SQL, *JAVASCRIPT, *SWIFT, *UNICODE, *WORDS}), size + 10)
         while pool and len(fields) < size:
-            fields.append(field(chance, pool.pop(), [*((other, False) for other in known), (name, True)]))
+            fields.append(field(chance, pool.pop(), [*((other, False) for other in known), (plural[1] if plural else called, True)]))
         # A name that is refused goes, and then the next one, if there is one.
         for _ in range(len(fields)):
-            result = throughline("generate", "resource", name, *fields, cwd=project, check=False)
+            result = throughline("generate", "resource", name, *fields, *plural, cwd=project, check=False)
             if result.returncode == 0:
-                commands.append([name, *fields])
-                known.append(name)
+                commands.append([name, *fields, *plural])
+                known.append(plural[1] if plural else called)
                 break
             assert any(reason in result.stderr for reason in REFUSALS), (seed, name, fields, result.stderr)
             bad = next((line for line in fields if f"‘{line.split(':')[0]}" in result.stderr), None)

@@ -54,7 +54,7 @@ def generate(folder, *arguments, **options):
     (["user", "1st:string"], "small letter"),
     (["user", "name:string'"], "no type"),
     (["größe", "name:string"], "letters a-z"),
-    (["health", "name:string"], "needs itself"),
+    (["user", "name:string", "--plural", "health"], "needs itself"),
     (["migration", "name:string"], "needs itself"),
     (["user", "x" * 70 + ":string"], "bytes"),
     (["user"], "Missing expected argument"),
@@ -275,6 +275,29 @@ def test_names_are_spelled_as_each_place_needs(folder):
     assert "isDone: { type: 'bool', column: 'is_done', default: false }" in model
     assert (folder / "src/models/person.js").exists() and (folder / "src/routes/people.js").exists()
     assert "to: 'categories', onDelete: 'setnull'" in (folder / "src/models/category.js").read_text()
+
+
+@pytest.mark.parametrize("target, routes", [("express", "src/routes/errors.js"), ("hummingbird", "Sources/App/Routes/ErrorItemRoutes.swift")])
+def test_a_name_that_is_a_type_s_gets_another_type_and_the_same_addresses(tmp_path, target, routes):
+    folder = projects.make_project(tmp_path, target, "memory", [("error", "type:enum(self,any)", "error:errors?")])
+    assert "/errors/{id}" in throughline("routes", cwd=folder).stdout and (folder / routes).exists()
+    assert "ErrorItem" in json.loads((folder / "openapi.json").read_text())["components"]["schemas"]
+    assert "agree" in throughline("check", cwd=folder).stdout
+    refused = generate(folder, "errorItem", "name:string", check=False)
+    assert refused.returncode == 2 and "ErrorItem already" in refused.stderr
+
+
+def test_a_plural_of_one_s_own_is_known_from_then_on(tmp_path):
+    folder = projects.make_project(tmp_path, "express", "postgres", [("cactus", "name:string", "--plural", "cacti")])
+    generate(folder, "pot", "plant:cactus", "other:cacti?:setnull")
+    generate(folder, "cactus", "name:string", "spines:int?")
+    assert "/cacti/{id}" in throughline("routes", cwd=folder).stdout
+    assert (folder / "src/models/pot.js").read_text().count("to: 'cacti'") == 2
+    assert 'ALTER TABLE "cacti" ADD COLUMN "spines"' in (folder / "migrations/0004_change_cacti.up.sql").read_text()
+    assert "agree" in throughline("check", cwd=folder).stdout
+    throughline("destroy", "resource", "pot", cwd=folder)
+    refused = generate(folder, "cactus", "name:string", "--plural", "cactuses", check=False)
+    assert refused.returncode == 1 and "called cacti" in refused.stderr
 
 
 def test_a_resource_may_be_called_almost_like_a_type(folder):

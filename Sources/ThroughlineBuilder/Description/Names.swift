@@ -6,21 +6,42 @@ enum Names {
     /// Set by the generated API itself.
     private static let ownFields: Set = ["id", "version", "created_at", "updated_at", "field_values", "owned_by"]
     private static let ownTables: Set = ["migrations", "idempotency_keys"]
-    private static let ownPaths: Set = ["health", "openapi"]
+    private static let ownPaths: Set = ["auth", "chat-page", "health", "openapi", "throughline"]
 
-    /// Types that every generated Swift file relies on: a resource may not stand in their way.
-    private static let swiftTypes: Set = [
-        "Any", "AnyObject", "API", "APIContext", "App", "Array", "Authenticator", "Bool", "CalendarDate", "Caller",
-        "CaseIterable", "ChatPage", "ChoiceValue", "Configuration", "Database", "Double", "Field", "FieldValues",
-        "FixedDecimal",
-        "Guard", "Guarded", "GuardedStore", "Health", "Int", "ItemID", "JSON", "Model", "Never", "Optional",
-        "Permissions",
-        "Protocol", "Request", "Response", "Router", "Self", "Sendable", "Sessions", "Store", "Stored", "String",
-        "Table",
-        "Timestamp", "Type", "Value", "Void",
+    /// Types and modules that generated code says by their bare names, in Swift or in JavaScript. A resource of such a name gets another type.
+    private static let types: Set = [
+        "Any", "App", "Application", "Array", "Atomic", "Authenticator", "Bool", "Caller", "Character", "Collection",
+        "Configuration", "Data", "Database", "Date", "Dictionary", "Double", "Duration", "Equatable", "Error", "Field",
+        "Float", "Foundation", "Guard", "Guarded", "Hashable", "Health", "Hummingbird", "Int", "Issue", "Logger",
+        "Logging", "Map", "Migrations", "Model", "Mutex", "Never", "Object", "Optional", "Permissions", "Problem",
+        "Promise", "Protocol", "Range", "Rest", "Request", "Response", "Result", "Rights", "Router", "Self", "Sendable",
+        "Sequence", "Sessions", "Set", "Spelling", "State", "Status", "Store", "Stored", "String", "Substring",
+        "Suite", "Swift", "Symbol", "Synchronization", "Table", "Task", "Test", "Testing", "Throughline", "Timestamp",
+        "Tokens", "Trait", "Type", "Value", "Void",
     ]
 
-    static func isOfSwift(_ name: String) -> Bool { swiftTypes.contains(name) }
+    /// Of two words or more; what the compiler looks up by itself, too.
+    private static let longTypes: Set = [
+        "AnyObject", "ApplicationConfiguration", "ApplicationProtocol", "AsyncStream", "BasicRequestContext",
+        "BooleanLiteralType", "ByteBuffer", "CalendarDate", "CaseIterable", "ChatPage", "ChoiceValue", "ClosedRange",
+        "CommandLine", "ConfigurationError", "CustomStringConvertible", "DotEnv", "FieldValues", "FileHandle",
+        "FixedDecimal", "FloatLiteralType", "FoundationNetworking", "GuardedStore", "IntegerLiteralType", "Int32",
+        "MemoryDatabase", "PostgresDatabase", "ProcessInfo", "ResponseBody", "StringLiteralType",
+        "SwiftLogNoOpLogHandler",
+        "TestAnswer", "TestNumbers", "TestSessions", "TestStore",
+    ]
+
+    /// What the names of other types, of schemas and of files end or begin with.
+    private static let ends: Set = ["controller", "patch", "routes", "tests"]
+
+    static func isTaken(type: String) -> Bool { types.contains(type) || longTypes.contains(type) }
+
+    /// Whether a resource of this name needs a type of another name.
+    static func isTaken(_ name: Words) -> Bool {
+        if isTaken(type: name.pascal) { return true }
+        guard name.words.count > 1, let first = name.words.first, let last = name.words.last else { return false }
+        return first == "new" || ends.contains(last)
+    }
 
     static func checkResource(_ name: Words) throws(DescriptionError) {
         let isPlain = name.joined.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) }
@@ -29,9 +50,7 @@ enum Names {
                 "A resource is named by up to 40 letters a-z and digits, such as user or blogPost, not ‘\(name.camel)’."
             )
         }
-        let isTaken =
-            swiftTypes.contains(name.pascal) || ownTables.contains(name.snake) || ownPaths.contains(name.kebab)
-        if isTaken {
+        if ownTables.contains(name.snake) || ownPaths.contains(name.kebab) {
             throw DescriptionError(
                 "‘\(name.camel)’ is a name that the project needs itself. Choose another, such as my\(name.pascal).")
         }

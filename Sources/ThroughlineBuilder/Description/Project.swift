@@ -80,8 +80,28 @@ extension Project {
         } else {
             project.resources.append(resource)
         }
+        project.findRelations()
         try project.validate()
         return project
+    }
+
+    /// Lets relations lead to resources whose plural is not what the rules of English say: `plant:cactus`, `plant:cacti`.
+    mutating func findRelations() {
+        var tables: [String: String] = [:]
+        for resource in resources {
+            for words in [resource.singular, resource.plural] { tables[words.singular.plural.snake] = resource.table }
+        }
+        for resource in resources { tables[resource.table] = resource.table }
+        for index in resources.indices {
+            resources[index].fields = resources[index].fields.map { field in
+                guard case .relation(let name, let onDelete) = field.type, let table = tables[name] else {
+                    return field
+                }
+                var field = field
+                field.type = .relation(table: table, onDelete: onDelete)
+                return field
+            }
+        }
     }
 
     /// The same project without one resource.
@@ -101,7 +121,11 @@ extension Project {
     public func validate() throws(DescriptionError) {
         var known = Set<String>()
         var names = Set<String>()
+        var types = Set<String>()
         for resource in resources {
+            guard types.insert(resource.type).inserted else {
+                throw DescriptionError("There is a resource whose type is called \(resource.type) already.")
+            }
             for name in Set([resource.singular.joined, resource.plural.joined]) where !names.insert(name).inserted {
                 throw DescriptionError("There is a resource ‘\(name)’ already.")
             }

@@ -48,6 +48,7 @@ public enum ProjectFile {
             for field in resource.fields { fields.append(try FieldGrammar.parse(field)) }
             project.resources.append(try Resource(resource.name, plural: resource.plural, fields: fields))
         }
+        project.findRelations()
         try project.validate()
         return project
     }

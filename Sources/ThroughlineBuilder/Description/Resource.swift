@@ -21,6 +21,8 @@ public struct Resource: Equatable, Sendable {
     public var table: String { plural.snake }
     /// As it is in an address.
     public var path: String { plural.kebab }
+    /// As its type is called in the code and in the documents: `User`, and `ErrorItem` where the name alone means something else.
+    public var type: String { singular.pascal + (Names.isTaken(singular) ? "Item" : "") }
 
     /// The fields that refer to other items.
     public var relations: [(field: Field, target: String, onDelete: FieldType.OnDelete)] {

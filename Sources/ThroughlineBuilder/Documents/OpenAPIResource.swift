@@ -6,7 +6,7 @@ struct OpenAPIResource {
     private let isGuarded: Bool
     private var one: String { resource.singular.spaced }
     private var many: String { resource.plural.spaced }
-    private var type: String { resource.singular.pascal }
+    private var type: String { resource.type }
 
     init(_ resource: Resource, in project: Project) {
         self.resource = resource

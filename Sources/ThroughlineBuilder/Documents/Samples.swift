@@ -37,7 +37,7 @@ enum Samples {
             guard case .relation = field.type else {
                 return (field.name, value(of: field, of: resource, in: project, number: 3))
             }
-            return (field.name, field.isOptional ? .null : .string("'$\(field.name)'"))
+            return (field.name, field.isOptional ? .null : .string("'$\(field.shellVariable)'"))
         }
         return JSONValue(required).compact
     }

@@ -3,6 +3,14 @@ extension String {
     var asSwift: String { Keywords.swift.contains(self) ? "`\(self)`" : self }
 }
 
+extension Resource {
+    /// The property of a controller that holds the store.
+    var swiftPlural: String {
+        let name = plural.camel
+        return Keywords.ofControllers.union(Keywords.swift).contains(name) ? name + "Store" : name
+    }
+}
+
 extension Field {
     /// The type of the field's property in a generated Swift model.
     var swiftType: String {
@@ -45,7 +53,7 @@ extension Field {
 
     private var choiceType: String {
         let name = Words(self.name).pascal
-        return Names.isOfSwift(name) ? name + "Choice" : name
+        return Names.isTaken(type: name) || name.hasSuffix("Choice") ? name + "Choice" : name
     }
 
     private var swiftRule: String {

@@ -8,6 +8,12 @@ enum Keywords {
         "yield", "router",
     ]
 
+    /// Names of functions and of their variables in a generated Swift controller.
+    static let ofControllers: Set = [
+        "body", "changed", "condition", "context", "create", "created", "first", "found", "get", "item", "key", "list",
+        "patch", "query", "remove", "request", "sessions", "update",
+    ]
+
     static let swift: Set = [
         "Any", "Protocol", "Self", "Type", "actor", "as", "associatedtype", "await", "break", "case", "catch", "class",
         "continue", "default", "defer", "deinit", "do", "else", "enum", "extension", "fallthrough", "false",

@@ -37,6 +37,6 @@ extension Resource {
     /// A path with this resource's names in place of those in braces.
     fileprivate func fill(_ path: String) -> String {
         path.replacing("{path}", with: self.path).replacing("{singularFile}", with: singular.kebab)
-            .replacing("{type}", with: singular.pascal).replacing("{types}", with: plural.pascal)
+            .replacing("{type}", with: type)
     }
 }

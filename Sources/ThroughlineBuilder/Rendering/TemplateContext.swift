@@ -28,7 +28,7 @@ enum TemplateContext {
     static func values(of resource: Resource, in project: Project) -> TemplateValues {
         return [
             "name": .text(resource.singular.camel),
-            "type": .text(resource.singular.pascal),
+            "type": .text(resource.type),
             "types": .text(resource.plural.pascal),
             "plural": .text(resource.plural.camel),
             "table": .text(resource.table),
@@ -39,13 +39,13 @@ enum TemplateContext {
             "article": .text("aeio".contains(resource.singular.camel.first ?? " ") ? "An" : "A"),
             "controller": .text(resource.plural.camel.asJavaScript),
             "controllerFactory": .text(resource.plural.camel + "Controller"),
-            "swiftPlural": .text(resource.plural.camel.asSwift),
+            "swiftPlural": .text(resource.swiftPlural),
             "choices": .list(resource.fields.compactMap { $0.choices }),
             "routesFactory": .text(resource.plural.camel + "Routes"),
             "store": .text("store" + (project.auth == .jwt ? ".for(request)" : "")),
             "newStore": .text(project.auth == .jwt ? "barrier.store()" : "Store(in: database)"),
             "swiftStore": .text(
-                resource.plural.camel.asSwift + (project.auth == .jwt ? ".for(context)" : "")),
+                resource.swiftPlural + (project.auth == .jwt ? ".for(context)" : "")),
             "isConversation": .flag(project.isConversation(resource)),
             "hasTitle": .flag(resource.hasTitle),
             "isReferring": .flag(!resource.relations.isEmpty),
@@ -58,7 +58,8 @@ enum TemplateContext {
                 resource.relations.filter { !$0.field.isOptional }.map { relation in
                     let target = project.resources.first { $0.table == relation.target }
                     return [
-                        "relation": .text(relation.field.name), "relatedPath": .text(target?.path ?? relation.target),
+                        "relation": .text(relation.field.shellVariable),
+                        "relatedPath": .text(target?.path ?? relation.target),
                     ]
                 }),
         ]
@@ -91,6 +92,12 @@ enum TemplateContext {
 }
 
 extension Field {
+    /// Its name, if a shell has variables of such a name.
+    var shellVariable: String {
+        guard case .relation(let table, _) = type, !name.utf8.allSatisfy({ $0 < 0x80 }) else { return name }
+        return Words(table).singular.camel + "Id"
+    }
+
     /// A client has to send it.
     var isRequired: Bool { !isOptional && defaultValue == nil }
 }

@@ -52,11 +52,15 @@ struct GenerateResource: ParsableCommand {
 
     func run() throws {
         let folder = try ProjectFolder.current()
-        let resource = try Resource(name, plural: plural, fields: fields.map { try FieldGrammar.parse($0) })
+        let known = try folder.description().resource(named: name)
+        let resource = try Resource(
+            known?.singular.camel ?? name, plural: plural ?? known?.plural.camel,
+            fields: fields.map { try FieldGrammar.parse($0) })
         let project = try folder.description().adding(resource)
         let before = try folder.generatedDescription()?.resources.first { $0.singular == resource.singular }
         let renames = try rename.map { try FieldRename($0, from: before, to: resource) }
         var command = "throughline generate resource \(name) \(fields.map { "'\($0)'" }.joined(separator: " "))"
+        if let plural { command += " --plural \(plural)" }
         for text in rename { command += " --rename \(text)" }
         try changes.apply(folder.plan(to: project, renames: renames), to: folder, command: command)
         guard !changes.dryRun else { return }

@@ -53,6 +53,13 @@ struct ProjectFolder {
         guard project.database == .postgres else { return [] }
         let before = try generatedDescription()
         let resources = before?.database == .postgres ? before?.keptResources ?? [] : []
+        for resource in project.resources {
+            guard let old = resources.first(where: { $0.singular == resource.singular && $0.table != resource.table })
+            else { continue }
+            throw Failure(
+                "The table of \(resource.singular.camel) is called \(old.table), and its items are in it. Leave the plural as it was."
+            )
+        }
         return MigrationPlanner(existing: migrationNames()).files(
             from: resources, to: project.keptResources, renames: renames)
     }
