@@ -101,6 +101,11 @@ public final class EmbeddedLogStore: LogStore {
         if !queue.add(.erase(stream, completion)) { refuse(completion) }
     }
 
+    public func trim(_ stream: StreamID, upTo last: SequenceNumber) {
+        guard case .live(let tail) = index.status(of: stream) else { return }
+        inbox.add(PendingTrim(stream: stream, last: min(last, tail).rawValue))
+    }
+
     private func refuse(_ completion: @escaping LogCompletion) {
         if threads == nil { return refused.change { $0.append(completion) } }
         DispatchQueue.global().async { completion(.failure(.closed)) }

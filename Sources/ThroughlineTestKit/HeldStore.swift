@@ -101,5 +101,7 @@ public final class HeldStore: LogStore {
         for (stream, completion) in erasures { inner.erase(stream, completion: completion) }
     }
 
+    public func trim(_ stream: StreamID, upTo last: SequenceNumber) { inner.trim(stream, upTo: last) }
+
     public func close() { inner.close() }
 }

@@ -65,7 +65,7 @@ public enum StoreConformance {
 
     /// All checks.
     public static let checks =
-        appendChecks + readChecks + eraseChecks + checkpointChecks + restartChecks
+        appendChecks + readChecks + eraseChecks + trimChecks + checkpointChecks + restartChecks
         + [1, 2, 3, 4].map { seed in
             Check("random operations, seed \(seed), do what the model does") { try random(seed: seed, $0) }
         }

@@ -96,8 +96,8 @@ import ThroughlineTestKit
 
     private func expectSame(_ one: StreamMachine, _ other: StreamMachine) {
         #expect(one.count == other.count)
-        #expect(one.producers == other.producers || other.summary.closing != nil)
-        #expect(one.order == other.order || other.summary.closing != nil)
+        #expect(one.writers.producers == other.writers.producers || other.summary.closing != nil)
+        #expect(one.writers.order == other.writers.order || other.summary.closing != nil)
         #expect(one.summary == other.summary)
     }
 

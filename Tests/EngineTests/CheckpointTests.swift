@@ -128,5 +128,6 @@ private final class CountingStore: LogStore {
     var takesCheckpoints: Bool { inner.takesCheckpoints }
     func checkpoint(of stream: StreamID) -> Checkpoint? { inner.checkpoint(of: stream) }
     func erase(_ stream: StreamID, completion: @escaping LogCompletion) { inner.erase(stream, completion: completion) }
+    func trim(_ stream: StreamID, upTo last: SequenceNumber) { inner.trim(stream, upTo: last) }
     func close() { inner.close() }
 }

@@ -15,12 +15,36 @@ import ThroughlineTestKit
         var isJSON = false
         var producers: [String: (epoch: UInt64, sequence: UInt64)] = [:]
         var source: String?
+        /// How many of the messages it has from its source.
+        var base = 0
+        var retention: StreamRetention?
+        /// So many of its own have been let go.
+        var gone = 0
+        /// When its own were written.
+        var times: [Int64] = []
+
+        var own: ArraySlice<[UInt8]> { messages[(base + gone)...] }
+
+        /// Lets go of what is over, as five lines would.
+        mutating func keep(at now: Int64) {
+            guard let retention else { return }
+            while !own.isEmpty, isOver(retention, now) { gone += 1 }
+        }
+
+        private func isOver(_ retention: StreamRetention, _ now: Int64) -> Bool {
+            UInt64(own.count) > retention.messages ?? .max
+                || own.reduce(0) { $0 + UInt64($1.count) } > retention.bytes ?? .max
+                || now - times[gone] >= Int64(retention.seconds ?? 1 << 40) * 1_000
+        }
     }
 
     @Test(arguments: 0..<24) func `streams do what a dictionary of arrays does`(seed: Int) async throws {
         var random = SeededRandom(seed: UInt64(seed))
         let store = InMemoryLogStore()
-        var bench = try StreamBench(store, seed: UInt64(seed))
+        // Without checkpoints, what the writers did is in the records alone, of which the first go.
+        let checkpointBytes = seed % 2 == 0 ? 300 : 1 << 30
+        var bench = try StreamBench(store, seed: UInt64(seed), checkpointBytes: checkpointBytes)
+        var elapsed: Int64 = 0
         var models: [String: Model] = [:]
         /// Deleted, but read by forks that live.
         var buried: [String: Model] = [:]
@@ -32,24 +56,34 @@ import ThroughlineTestKit
         func collect() {
             while let free = buried.keys.first(where: { !hasForks($0) }) { buried[free] = nil }
         }
-        for step in 0..<160 {
+        func earliest(_ model: Model) -> Int {
+            if model.gone > 0 { return model.base + model.gone }
+            guard let source = model.source.flatMap({ models[$0] ?? buried[$0] }) else { return 0 }
+            return min(model.base, earliest(source))
+        }
+        for step in 0..<200 {
             let path = random.pick(paths)
             let context: Comment = "seed \(seed), step \(step), \(path)"
-            switch random.below(12) {
+            switch random.below(14) {
             case 0, 1:
                 let isJSON = random.chance(2)
                 let body = isJSON ? random.pick(["", "[]", "[1,2]", "7"]) : random.pick(["", "xy"])
                 let closes = random.chance(8)
                 let source = random.chance(3) ? random.pick(paths) : nil
                 let fork = source.map { (path: $0, offset: UInt64(random.below(4)), beyond: UInt64(random.below(3))) }
-                let created = await bench.create(path, isJSON: isJSON, body: body, closed: closes, fork: fork)
+                let retention = Self.someRetention(&random)
+                let created = await bench.create(
+                    path, isJSON: isJSON, body: body, closed: closes, fork: fork, retention: retention)
                 let expected = Self.expectedCreation(
-                    path, isJSON, body, closes, fork, in: models, buried, exists: models[path] != nil)
-                guard case .made(let model) = expected else {
+                    path, isJSON, body, closes, fork, in: models, buried, exists: models[path] != nil,
+                    sourceBegins: fork.flatMap { models[$0.path] }.map(earliest) ?? 0)
+                guard case .made(var model) = expected else {
                     #expect(created == expected.status || expected.status == nil, context)
                     continue
                 }
                 #expect(created == 201, context)
+                model.retention = retention
+                model.times = Array(repeating: elapsed, count: model.own.count)
                 models[path] = model
             case 2...6:
                 let isClosing = random.chance(12)
@@ -61,7 +95,7 @@ import ThroughlineTestKit
                 let body = random.pick(["1", "[3,4,5]", isClosing ? "" : "2"])
                 let written = await bench.write(
                     path, isJSON: models[path]?.isJSON ?? true, body: body, producer, closing: isClosing)
-                let expected = Self.apply(body, producer, isClosing, to: &models, path)
+                let expected = Self.apply(body, producer, isClosing, at: elapsed, to: &models, path)
                 #expect(written == (buried[path] != nil && models[path] == nil ? "deleted" : expected), context)
             case 7:
                 let status = await bench.delete(path)
@@ -71,19 +105,43 @@ import ThroughlineTestKit
                     collect()
                 }
             case 8:
-                bench = try StreamBench(store, seed: UInt64(seed * 1_000 + step))
+                bench = try StreamBench(store, seed: UInt64(seed * 1_000 + step), checkpointBytes: checkpointBytes)
+                bench.environment.advance(milliseconds: elapsed)
+            case 9, 10:
+                let pause = Int64(random.below(6_000))
+                elapsed += pause
+                bench.environment.advance(milliseconds: pause)
+                try await bench.keep()
+                for path in models.keys { models[path]?.keep(at: elapsed) }
             default:
                 guard let model = models[path] else { continue }
-                let from = random.below(model.messages.count + 1)
+                let begin = earliest(model)
+                #expect(try await bench.find(path).status.earliest == StreamOffset(UInt64(begin)), context)
+                if begin > 0 {
+                    let gone = await bench.refusal(path, from: UInt64(random.below(begin)))
+                    #expect(gone == .offsetGone, context)
+                }
+                let from = begin + random.below(model.messages.count - begin + 1)
                 let read = try await bench.read(path, from: UInt64(from), bytes: random.pick([1, 3, 100]))
                 #expect(read.messages == Array(model.messages[from...]), context)
                 #expect(read.isClosed == model.isClosed, context)
             }
         }
-        bench = try StreamBench(store, seed: 99)
+        bench = try StreamBench(store, seed: 99, checkpointBytes: checkpointBytes)
         for (path, model) in models {
-            let read = try await bench.read(path, from: 0, bytes: 100)
-            #expect(read.messages == model.messages, "seed \(seed), at the end, \(path)")
+            let begin = earliest(model)
+            let read = try await bench.read(path, from: UInt64(begin), bytes: 100)
+            #expect(read.messages == Array(model.messages[begin...]), "seed \(seed), at the end, \(path)")
+        }
+    }
+
+    private static func someRetention(_ random: inout SeededRandom) -> StreamRetention? {
+        switch random.below(6) {
+        case 0: StreamRetention(messages: UInt64(1 + random.below(4)))
+        case 1: StreamRetention(bytes: UInt64(1 + random.below(6)))
+        case 2: StreamRetention(seconds: UInt64(1 + random.below(12)))
+        case 3: StreamRetention(seconds: 9, bytes: 4, messages: 6)
+        default: nil
         }
     }
 
@@ -97,7 +155,7 @@ import ThroughlineTestKit
     private static func expectedCreation(
         _ path: String, _ isJSON: Bool, _ body: String, _ closes: Bool,
         _ fork: (path: String, offset: UInt64, beyond: UInt64)?, in models: [String: Model], _ buried: [String: Model],
-        exists: Bool
+        exists: Bool, sourceBegins: Int
     ) -> Creation {
         // Whether it is the same as what is there is looked at in the tests of the protocol.
         if exists { return .refused(nil) }
@@ -108,24 +166,30 @@ import ThroughlineTestKit
             if source.isJSON != isJSON { return .refused(409) }
             let (offset, beyond) = (Int(fork.offset), Int(fork.beyond))
             if offset > source.messages.count { return .refused(400) }
+            if offset > 0, offset < sourceBegins { return .refused(410) }
             model.source = fork.path
             model.messages = Array(source.messages[..<offset])
             if isJSON {
                 if offset + beyond > source.messages.count { return .refused(400) }
                 model.messages = Array(source.messages[..<(offset + beyond)])
             } else if beyond > 0 {
+                if offset < sourceBegins { return .refused(410) }
                 guard offset < source.messages.count, beyond <= source.messages[offset].count else {
                     return .refused(400)
                 }
+                // Of a whole one it has no piece.
+                if beyond == source.messages[offset].count { model.base = offset + 1 }
                 model.messages.append(Array(source.messages[offset][..<beyond]))
             }
+            if model.base == 0 { model.base = isJSON ? offset + beyond : offset }
         }
         model.messages += split(body, isJSON)
         return .made(model)
     }
 
     private static func apply(
-        _ body: String, _ producer: ProducerStamp?, _ isClosing: Bool, to models: inout [String: Model], _ path: String
+        _ body: String, _ producer: ProducerStamp?, _ isClosing: Bool, at now: Int64, to models: inout [String: Model],
+        _ path: String
     ) -> String {
         guard var model = models[path] else { return "absent" }
         defer { models[path] = model }
@@ -144,7 +208,9 @@ import ThroughlineTestKit
             }
             model.producers[producer.id] = (producer.epoch, producer.sequence)
         }
-        model.messages += split(body, model.isJSON)
+        let messages = split(body, model.isJSON)
+        model.messages += messages
+        model.times += Array(repeating: now, count: messages.count)
         model.isClosed = isClosing
         return "taken"
     }
@@ -200,11 +266,11 @@ struct StreamBench {
     let environment: TestEnvironment
     let engine: Engine
 
-    init(_ store: any LogStore, seed: UInt64) throws {
+    init(_ store: any LogStore, seed: UInt64, checkpointBytes: Int = 300) throws {
         environment = TestEnvironment(seed: seed)
         var configuration = EngineConfiguration()
         configuration.streamWindowBytes = 4
-        configuration.streamCheckpointBytes = 300
+        configuration.streamCheckpointBytes = checkpointBytes
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         engine = Engine(
@@ -215,11 +281,12 @@ struct StreamBench {
 
     func create(
         _ path: String, isJSON: Bool, body: String, closed: Bool,
-        fork: (path: String, offset: UInt64, beyond: UInt64)?, lifetime: StreamLifetime = .unlimited
+        fork: (path: String, offset: UInt64, beyond: UInt64)?, lifetime: StreamLifetime = .unlimited,
+        retention: StreamRetention? = nil
     ) async -> Int {
         let creation = StreamCreation(
-            contentType: isJSON ? "application/json" : "text/plain", lifetime: lifetime, isClosed: closed,
-            body: Array(body.utf8),
+            contentType: isJSON ? "application/json" : "text/plain", lifetime: lifetime, retention: retention,
+            isClosed: closed, body: Array(body.utf8),
             fork: fork.map { .init(source: StreamPath($0.path)!, offset: StreamOffset($0.offset), beyond: $0.beyond) })
         let result: Result<StreamCreated, Refusal> = await withCheckedContinuation { continuation in
             engine.streams.create(StreamPath(path)!, creation) { continuation.resume(returning: $0) }
@@ -288,7 +355,7 @@ struct StreamBench {
                         continuation.resume(returning: $0)
                     }
                 }.get()
-            case .beyond, .gone:
+            case .beyond, .gone, .trimmed:
                 Issue.record("\(path) cannot be read from \(from)")
                 return (messages, false)
             }
@@ -298,8 +365,41 @@ struct StreamBench {
         }
     }
 
+    /// Why nothing can be read from a position.
+    func refusal(_ path: String, from: UInt64) async -> Refusal.Code? {
+        guard let stream = try? await find(path) else { return nil }
+        switch engine.streams.pull(stream, after: StreamOffset(from), bytes: 100) {
+        case .trimmed: return .offsetGone
+        case .stored: break
+        default: return nil
+        }
+        let read: Result<StreamSlice, Refusal> = await withCheckedContinuation { continuation in
+            engine.streams.readStored(stream, after: StreamOffset(from), bytes: 100) {
+                continuation.resume(returning: $0)
+            }
+        }
+        if case .failure(let refusal) = read { return refusal.code }
+        return nil
+    }
+
+    /// Lets go of all that is over what streams keep.
+    func keep() async throws {
+        engine.streams.keepInBounds()
+        try await eventually { engine.streams.isAllInBounds }
+    }
+
     func eventually(_ condition: () -> Bool) async throws {
+        if condition() { return }
         for _ in 0..<1_000 where !condition() { try await Task.sleep(for: .milliseconds(5)) }
         #expect(condition())
+    }
+}
+
+extension StreamEngine {
+    fileprivate var isAllInBounds: Bool {
+        let now = environment.now()
+        return shelf.withLock { Array($0.kept.values) }.allSatisfy { stream in
+            stream.state.withLock { !$0.isDue(now) && $0.keeping?.isUnderWay == false }
+        }
     }
 }

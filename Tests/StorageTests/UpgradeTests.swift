@@ -92,7 +92,7 @@ private struct Fixture {
             #expect(store.identity == Array(before[8..<40]))
             eventually { store.metrics.segments == 0 }
             try fixture.check(store)
-            // What format 2 brought works.
+            // What later formats brought works.
             let alpha = StreamID("sessions/alpha")
             store.saveCheckpoint(Checkpoint(sequence: SequenceNumber(9), bytes: [1, 2, 3]), of: alpha)
             try eventually { try store.checkpoint(of: alpha)?.bytes == [1, 2, 3] }
@@ -100,7 +100,7 @@ private struct Fixture {
         }
         let after = try Data(contentsOf: URL(fileURLWithPath: folder.path + "/identity"))
         #expect(String(decoding: before[..<8], as: UTF8.self) == "TLSTORE1")
-        #expect(String(decoding: after[..<8], as: UTF8.self) == "TLSTORE2" && after[8..<40] == before[8..<40])
+        #expect(String(decoding: after[..<8], as: UTF8.self) == "TLSTORE3" && after[8..<40] == before[8..<40])
     }
 
     @Test func `an upgrade that fails or ends at any call is done again, and nothing is missing`() throws {
@@ -153,19 +153,19 @@ private struct Fixture {
         let identity = folder.path + "/identity"
         let mine = try Data(contentsOf: URL(fileURLWithPath: identity))
         try edit(identity) { data in
-            data[7] = UInt8(ascii: "3")
+            data[7] = UInt8(ascii: "4")
             let checksum = data[..<40].withUnsafeBytes { throughline_crc32c(0, $0.baseAddress!, 40) }
             data.replaceSubrange(40..<44, with: withUnsafeBytes(of: checksum.littleEndian) { Data($0) })
         }
         try refused(folder)
         try edit(identity) { $0 = mine }
         // The archive's own mark: bytes 60 to 63 of an SQLite file are its user_version.
-        try edit(folder.path + "/archive.sqlite") { $0[63] = 3 }
+        try edit(folder.path + "/archive.sqlite") { $0[63] = 4 }
         try refused(folder)
-        try edit(folder.path + "/archive.sqlite") { $0[63] = 2 }
+        try edit(folder.path + "/archive.sqlite") { $0[63] = 3 }
         try folder.open(.roomy).close()
         // A flipped bit is damage, not a newer format.
-        try edit(identity) { $0[7] = UInt8(ascii: "3") }
+        try edit(identity) { $0[7] = UInt8(ascii: "2") }
         #expect(throws: StoreError.corrupt("\(identity) is not the identity of a store")) { try folder.open(.roomy) }
     }
 
@@ -175,7 +175,7 @@ private struct Fixture {
             try folder.open(.roomy).close()
             Issue.record("it was opened")
         } catch let error as StoreError {
-            #expect("\(error)".contains("has format 3, and this version of Throughline knows formats up to 2"))
+            #expect("\(error)".contains("has format 4, and this version of Throughline knows formats up to 3"))
         }
         #expect(try Data(contentsOf: URL(fileURLWithPath: folder.path + "/identity")) == before)
     }

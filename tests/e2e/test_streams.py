@@ -407,6 +407,130 @@ def test_a_retry_after_kill_9_is_recognised(tmp_path):
     server.stop()
 
 
+def keeping(**limits):
+    return {**JSON, **{f"Stream-Retention-{name}": str(limit) for name, limit in limits.items()}}
+
+
+def offset(number):
+    return f"{ZERO[:17]}{number:016}"
+
+
+def earliest(streams, path):
+    return streams.call("HEAD", path).ok(200).headers["Stream-Earliest-Offset"]
+
+
+def wait_until(condition, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not become true"
+        time.sleep(0.05)
+
+
+def test_what_is_over_is_let_go(streams, path, shared):
+    made = streams.put(path, b"[]", keeping(Count=100)).ok(201)
+    assert made.headers["Stream-Retention-Count"] == "100" and "retention-v1" in made.headers["Stream-Extensions"]
+    assert streams.put(path, None, keeping(Count=100)).status == 200
+    for other in (JSON, keeping(Count=99), keeping(Count=100, Age=60), keeping(Bytes=100)):
+        assert streams.put(path, None, other).code == "stream_exists"
+    head = streams.call("HEAD", path).headers
+    assert head["Stream-Earliest-Offset"] == ZERO and head["Stream-Retention-Count"] == "100"
+    streams.post(path, json.dumps(list(range(250))).encode(), {**JSON, **producer(0), "Stream-Seq": "5"}).ok(200)
+    # Far over: nobody waits for the next look.
+    wait_until(lambda: earliest(streams, path) == offset(150))
+    assert streams.get(path).json == list(range(150, 250))
+    assert streams.get(path, offset(200)).json == list(range(200, 250))
+    assert streams.get(path, last=3).json == [247, 248, 249]
+    assert streams.get(path, last=1_000).json == list(range(150, 250))
+    for query in ({}, {"live": "long-poll"}, {"live": "sse"}):
+        for old in (0, 149):
+            gone = streams.get(path, offset(old), **query)
+            assert (gone.status, gone.code, gone.headers["Stream-Earliest-Offset"]) == (410, "offset_gone", offset(150))
+            assert gone.headers["X-Content-Type-Options"] == "nosniff"
+    gone = streams.get(path, "-1", {"Last-Event-ID": offset(3)}, live="sse")
+    assert (gone.status, gone.code) == (410, "offset_gone")
+    with streams.sse(path) as response:
+        assert json.loads(next(frames(response))[2]) == list(range(150, 250))
+    # Writers notice nothing.
+    assert streams.post(path, b"[1]", {**JSON, **producer(0)}).status == 204, "a retry"
+    assert streams.post(path, b"[1]", {**JSON, "Stream-Seq": "4"}).code == "sequence_regressed"
+    assert streams.post(path, b"[250]", {**JSON, "If-Match": f'"{offset(250)}"'}).status == 204
+    assert streams.get(path, offset(250)).json == [250]
+
+
+@pytest.mark.parametrize("headers", [
+    {"Stream-Retention-Count": "0"}, {"Stream-Retention-Age": "-1"}, {"Stream-Retention-Bytes": "01"},
+    {"Stream-Retention-Count": "1e3"}, {"Stream-Retention-Age": "9" * 15}, {"Stream-Retention-Messages": "1"},
+])
+def test_a_retention_that_is_none(streams, path, headers):
+    assert streams.put(path, b"x", {**TEXT, **headers}).code == "header_invalid"
+
+
+def test_by_age_and_bytes_and_in_forks(shared, path):
+    streams = Streams(shared.port)
+    old, large, fork = path + "/old", path + "/large", path + "/fork"
+    streams.put(old, b'["a"]', {**keeping(Age=1), "Stream-Closed": "true"}).ok(201)
+    streams.put(large, b"[]", keeping(Bytes=1_000)).ok(201)
+    streams.post(large, json.dumps([n % 10 for n in range(2_000)]).encode(), JSON).ok(204)
+    tag = streams.get(large, offset(1_500)).ok(200).headers["ETag"]
+    streams.put(fork, b'["own"]', {**JSON, "Stream-Forked-From": f"/v1/stream/{large}", "Stream-Fork-Offset": offset(1_200)}).ok(201)
+    # Neither is far over, so this is the look every five seconds.
+    wait_until(lambda: earliest(streams, large) == offset(1_000))
+    assert streams.get(large).json == [n % 10 for n in range(1_000, 2_000)]
+    assert streams.get(large, offset(1_500), {"If-None-Match": tag}).status == 304, "what is there is as it was"
+    # A fork reads what its source still has, and keeps all of its own.
+    assert earliest(streams, fork) == offset(1_000)
+    assert streams.get(fork).json == [n % 10 for n in range(1_000, 1_200)] + ["own"]
+    assert streams.get(fork, offset(999)).code == "offset_gone"
+    late = {**JSON, "Stream-Forked-From": f"/v1/stream/{large}", "Stream-Fork-Offset": offset(900)}
+    assert streams.put(path + "/late", None, late).code == "offset_gone"
+    wait_until(lambda: earliest(streams, old) == offset(1))
+    end = streams.get(old).ok(200)
+    assert end.json == [] and end.headers["Stream-Closed"] == "true" and end.headers["Stream-Next-Offset"] == offset(1)
+    assert streams.get(old, ZERO).status == 410
+
+
+def test_a_reader_that_falls_behind_is_told(shared, path):
+    streams, writer = Streams(shared.port), Streams(shared.port)
+    streams.put(path, b"[]", keeping(Count=8)).ok(201)
+    with streams.sse(path) as response:
+        # It reads nothing, until its socket takes no more and what comes next is let go.
+        for number in range(60):
+            writer.post(path, json.dumps([f"{number}" + "x" * 100_000] * 10).encode(), JSON).ok(204)
+        wait_until(lambda: earliest(writer, path) >= offset(500))
+        events = list(frames(response))
+    assert events[-1][1] == "error" and json.loads(events[-1][2])["code"] == "offset_gone"
+    seen = [text for _, kind, data in events if kind == "data" for text in json.loads(data)]
+    assert [text[:2].strip("x") for text in seen] == [str(n // 10) for n in range(len(seen))], "without a gap up to there"
+
+
+def test_what_was_let_go_stays_so_after_kill_9(tmp_path):
+    """Killed at any time: what is kept is there, what was gone stays gone, and producers are recognised."""
+    server = Server(tmp_path).start()
+    for seed in range(max(3, SEEDS // 4)):
+        chance = random.Random(seed)
+        streams, path = Streams(server.port), f"r/{seed}"
+        streams.put(path, b"[]", keeping(Count=50)).ok(201)
+        number = 0
+        for request in range(chance.randint(3, 8)):
+            body = list(range(number, number + chance.randint(70, 200)))
+            streams.post(path, json.dumps(body).encode(), {**JSON, **producer(request)}).ok(200)
+            number += len(body)
+        last = {**JSON, **producer(request)}
+        if chance.random() < 0.7:
+            wait_until(lambda: earliest(streams, path) > offset(number - 130))
+        before = earliest(streams, path)
+        server.kill9()
+        server.start()
+        streams = Streams(server.port)
+        after = earliest(streams, path)
+        assert before <= after <= offset(number - 50), f"seed {seed}"
+        assert streams.get(path).json == list(range(int(after[17:]), number)), f"seed {seed}"
+        assert streams.post(path, b"[0]", last).status == 204, f"seed {seed}: a retry"
+        assert streams.post(path, b"[0]", {**JSON, **producer(request + 2)}).code == "producer_gap", f"seed {seed}"
+        assert streams.get(path, offset(int(before[17:]) - 1)).code == "offset_gone" if before > ZERO else True
+    server.stop()
+
+
 def test_the_public_python_client(shared, path):
     from durable_streams import DurableStream, stream
 

@@ -86,6 +86,7 @@ public struct Refusal: Error, Hashable, Sendable {
         case streamReadOnly = "stream_read_only"
         case contentTypeMismatch = "content_type_mismatch"
         case sequenceRegressed = "sequence_regressed"
+        case offsetGone = "offset_gone"
         case offsetInvalid = "offset_invalid"
         case producerFenced = "producer_fenced"
         case producerGap = "producer_gap"
@@ -123,7 +124,7 @@ public struct Refusal: Error, Hashable, Sendable {
                 .requestResolved, .requestExpired, .requestWithdrawn, .requestChanged, .batonHeld, .budgetExceeded,
                 .streamExists, .streamClosed, .contentTypeMismatch, .sequenceRegressed, .producerGap:
                 409
-            case .sessionErased, .streamDeleted: 410
+            case .sessionErased, .streamDeleted, .offsetGone: 410
             case .tailChanged: 412
             case .tooLarge: 413
             case .mediaTypeUnsupported: 415

@@ -75,6 +75,12 @@ public final class InMemoryLogStore: LogStore {
         }
     }
 
+    public func trim(_ stream: StreamID, upTo last: SequenceNumber) {
+        state.withLock { state in
+            state.streams[stream]?.records.removeAll { $0.sequence < last || $0.sequence == last && $0.kind == .event }
+        }
+    }
+
     public func close() {
         queue.sync { state.withLock { $0.isClosed = true } }
     }

@@ -14,6 +14,8 @@
 ///   event that is not durable. It goes with its stream, at the same moment.
 /// - **Erased is gone.** `erase` completes when no byte of the stream's records is left in any file; the identifier is
 ///   remembered, answers `erased` and can never be appended to again.
+/// - **Trimmed may go.** `trim` allows the store to let the oldest records of a stream go, later and bit by bit, to have their
+///   room again. Reads then go on with what is left. It is a wish, and not kept: who has it tells it again after a start.
 /// - **Failures.** After `full` the store goes on: it has stored nothing of that append, reads work, later appends may
 ///   succeed. After `failed` nothing is known: every later append fails with `failed`, and the server has to stop.
 public protocol LogStore: AnyObject, Sendable {
@@ -59,6 +61,10 @@ public protocol LogStore: AnyObject, Sendable {
 
     /// Erases a stream for good. Ordered with the appends: appends called later fail with `erased`.
     func erase(_ stream: StreamID, completion: @escaping LogCompletion)
+
+    /// Lets the events of a stream up to a number go, with their notes and those behind them. The notes behind the last of them stay.
+    /// Does not block.
+    func trim(_ stream: StreamID, upTo: SequenceNumber)
 
     /// Makes durable what was appended, runs the completions, closes the files. Later calls fail with `closed`. Blocks.
     func close()

@@ -2,9 +2,8 @@
 public struct StreamMachine: Sendable {
     /// How many messages are its own. A fork's own ones stand behind those that it has from its source.
     public internal(set) var count: UInt64
-    public private(set) var summary: StreamSummary
-    var producers = StreamProducers()
-    var order: String?
+    public internal(set) var summary: StreamSummary
+    var writers = StreamWriters()
 
     /// A stream without messages.
     public init(_ summary: StreamSummary) {
@@ -80,6 +79,7 @@ extension StreamMachine {
                 LogRecord(kind: .note, sequence: SequenceNumber(count), at: now, payload: [], note: bytes))
         }
         apply(note)
+        if summary.settings.retention != nil { writers.bytes &+= write.messages.reduce(0) { $0 + UInt64($1.count) } }
         return .taken
     }
 
@@ -97,7 +97,7 @@ extension StreamMachine {
             return .otherType
         }
         if let stamp = write.producer {
-            switch producers.judge(stamp) {
+            switch writers.producers.judge(stamp) {
             case .next: break
             case .duplicate(let sequence): return .duplicate(sequence: sequence)
             case .stale(let epoch): return .producerStale(epoch: epoch)
@@ -107,13 +107,16 @@ extension StreamMachine {
             }
         }
         if let expected = write.expected, expected != tail { return .tailElsewhere }
-        if let new = write.order, let order, !order.utf8.lexicographicallyPrecedes(new.utf8) { return .orderRegressed }
+        if let new = write.order, let order = writers.order, !order.utf8.lexicographicallyPrecedes(new.utf8) {
+            return .orderRegressed
+        }
         return nil
     }
 
     private mutating func apply(_ note: StreamNote) {
-        if let producer = note.producer { producers.note(producer) }
-        if let order = note.order { self.order = order }
+        if let writers = note.writers { self.writers = writers }
+        if let producer = note.producer { writers.producers.note(producer) }
+        if let order = note.order { writers.order = order }
         if note.isClosing { summary.closing = StreamClosing(producer: note.producer) }
     }
 
@@ -123,6 +126,7 @@ extension StreamMachine {
             if record.kind == .event {
                 guard record.sequence.rawValue == count + 1 else { return false }
                 count += 1
+                if summary.settings.retention != nil { writers.bytes &+= UInt64(record.payload.count) }
             }
             do throws(StateError) {
                 apply(try StreamNote(stored: record.note))

@@ -3,6 +3,8 @@ public struct StreamSettings: Hashable, Sendable {
     /// As its creator wrote it: readers get it back.
     public var contentType: String
     public var lifetime: StreamLifetime
+    /// `nil`: all is kept.
+    @Rare public var retention: StreamRetention?
 
     public static let defaultContentType = "application/octet-stream"
 
@@ -15,9 +17,13 @@ public struct StreamSettings: Hashable, Sendable {
     /// The same text; one copy of it for all streams, if it is a common one.
     static func shared(_ contentType: String) -> String { common[contentType] ?? contentType }
 
-    public init(contentType: String = defaultContentType, lifetime: StreamLifetime = .unlimited) {
+    public init(
+        contentType: String = defaultContentType, lifetime: StreamLifetime = .unlimited,
+        retention: StreamRetention? = nil
+    ) {
         self.contentType = Self.shared(contentType)
         self.lifetime = lifetime
+        self.retention = retention
     }
 
     /// How its bytes are kept and shown.

@@ -7,6 +7,8 @@ public struct StreamSummary: Hashable, Sendable {
     /// It was deleted. Its messages are kept for as long as forks read them.
     public var isDeleted = false
     @Rare public var fork: StreamFork?
+    /// What retention has taken so far.
+    @Rare public var trim: StreamTrim?
 
     public init(path: StreamPath, settings: StreamSettings, created: Timestamp, fork: StreamFork? = nil) {
         self.path = path
@@ -47,11 +49,13 @@ public struct StreamFork: Hashable, Sendable {
 
 extension StreamSummary {
     private static let version: UInt64 = 1
+    /// With retention behind the rest.
+    private static let versionWithRetention: UInt64 = 2
 
     /// The bytes for the store.
     public var encoded: [UInt8] {
         var writer = StateWriter(capacity: 96 + path.value.utf8.count)
-        writer.number(Self.version)
+        writer.number(settings.retention == nil ? Self.version : Self.versionWithRetention)
         writer.text(path.value)
         writer.text(settings.contentType)
         switch settings.lifetime {
@@ -67,6 +71,10 @@ extension StreamSummary {
         writer.optional(closing) { writer, closing in writer.optional(closing.producer) { $1.write(to: &$0) } }
         writer.number(isDeleted ? 1 : 0)
         writer.optional(fork) { $1.write(to: &$0) }
+        if let retention = settings.retention {
+            retention.write(to: &writer)
+            writer.optional(trim) { $1.write(to: &$0) }
+        }
         return writer.bytes
     }
 
@@ -80,7 +88,8 @@ extension StreamSummary {
     }
 
     private init(from reader: inout StateReader) throws(StateError) {
-        guard try reader.number() == Self.version else { throw StateError() }
+        let version = try reader.number()
+        guard version == Self.version || version == Self.versionWithRetention else { throw StateError() }
         let path = StreamPath(unchecked: try reader.string())
         let contentType = try reader.string()
         let lifetime: StreamLifetime
@@ -99,6 +108,35 @@ extension StreamSummary {
         }
         isDeleted = try reader.number() == 1
         fork = try reader.optional { reader throws(StateError) in try StreamFork(from: &reader) }
+        guard version == Self.versionWithRetention else { return }
+        settings.retention = try StreamRetention(from: &reader)
+        trim = try reader.optional { reader throws(StateError) in try StreamTrim(from: &reader) }
+    }
+}
+
+extension StreamRetention: StateCodable {
+    func write(to writer: inout StateWriter) {
+        for limit in [seconds, bytes, messages] { writer.optional(limit) { $0.number($1) } }
+    }
+
+    init(from reader: inout StateReader) throws(StateError) {
+        seconds = try reader.optional { reader throws(StateError) in try reader.number() }
+        bytes = try reader.optional { reader throws(StateError) in try reader.number() }
+        messages = try reader.optional { reader throws(StateError) in try reader.number() }
+    }
+}
+
+extension StreamTrim: StateCodable {
+    func write(to writer: inout StateWriter) {
+        for number in [first, bytes, freed, freedBytes, anchor] { writer.number(number) }
+    }
+
+    init(from reader: inout StateReader) throws(StateError) {
+        first = try reader.number()
+        bytes = try reader.number()
+        freed = try reader.number()
+        freedBytes = try reader.number()
+        anchor = try reader.number()
     }
 }
 

@@ -30,6 +30,8 @@ public final class DurableStream: Sendable {
         var hot: HotStream?
         /// The subscriptions that want to hear of its messages.
         var watchers: [HeldSubscription] = []
+        /// `nil` where all is kept.
+        var keeping: StreamKeeping?
     }
 
     let id: StreamID
@@ -46,12 +48,28 @@ public final class DurableStream: Sendable {
         self.source = source
         base = summary.fork?.base ?? 0
         depth = source.map { $0.depth + 1 } ?? 0
-        state = Mutex(State(phase: phase, summary: summary, durable: durable, touched: now))
+        state = Mutex(
+            State(
+                phase: phase, summary: summary, durable: durable, touched: now,
+                keeping: summary.settings.retention == nil ? nil : StreamKeeping()))
     }
 
     /// What it is, as far as that is durable.
     public var status: StreamStanding {
-        state.withLock { StreamStanding(summary: $0.summary, tail: StreamOffset(base + $0.durable), id: id) }
+        var standing = state.withLock {
+            StreamStanding(summary: $0.summary, tail: StreamOffset(base + $0.durable), id: id)
+        }
+        standing.earliest = earliest
+        return standing
+    }
+
+    /// Where the messages begin that can still be read. What a fork has from its source goes with the source's, and with the first
+    /// of its own.
+    var earliest: StreamOffset {
+        let own = state.withLock { $0.summary.trim?.first ?? 0 }
+        if own > 0 { return StreamOffset(base + own) }
+        guard base > 0, let source else { return .start }
+        return min(StreamOffset(base), source.earliest)
     }
 
     var path: StreamPath { state.withLock { $0.summary.path } }
@@ -61,11 +79,24 @@ public final class DurableStream: Sendable {
 /// How a stream stands.
 public struct StreamStanding: Sendable {
     public var summary: StreamSummary
+    /// The offset before the first message that is still there.
+    public var earliest = StreamOffset.start
     public var tail: StreamOffset
     /// Tells one stream from a later one at the same path.
     public var id: StreamID
 
     public var isClosed: Bool { summary.closing != nil }
+
+    /// The offset before the last so many messages, as far as they are there.
+    public func last(_ count: UInt64) -> StreamOffset {
+        max(earliest, StreamOffset(tail.position - min(count, tail.position)))
+    }
+
+    init(summary: StreamSummary, tail: StreamOffset, id: StreamID) {
+        self.summary = summary
+        self.tail = tail
+        self.id = id
+    }
 }
 
 /// What of a stream is in memory only while it is used. Touched under the lock of its stream.

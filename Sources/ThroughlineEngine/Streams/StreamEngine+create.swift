@@ -6,6 +6,7 @@ public struct StreamCreation: Sendable {
     /// `nil`: what its source has, or `application/octet-stream`.
     public var contentType: String?
     public var lifetime: StreamLifetime
+    public var retention: StreamRetention?
     public var isClosed: Bool
     public var body: [UInt8]
     public var fork: Fork?
@@ -25,11 +26,12 @@ public struct StreamCreation: Sendable {
     }
 
     public init(
-        contentType: String? = nil, lifetime: StreamLifetime = .unlimited, isClosed: Bool = false, body: [UInt8] = [],
-        fork: Fork? = nil
+        contentType: String? = nil, lifetime: StreamLifetime = .unlimited, retention: StreamRetention? = nil,
+        isClosed: Bool = false, body: [UInt8] = [], fork: Fork? = nil
     ) {
         self.contentType = contentType
         self.lifetime = lifetime
+        self.retention = retention
         self.isClosed = isClosed
         self.body = body
         self.fork = fork
@@ -94,7 +96,8 @@ extension StreamEngine {
         let settings =
             origin?.settings
             ?? StreamSettings(
-                contentType: creation.contentType ?? StreamSettings.defaultContentType, lifetime: creation.lifetime)
+                contentType: creation.contentType ?? StreamSettings.defaultContentType, lifetime: creation.lifetime,
+                retention: creation.retention)
         let summary = StreamSummary(path: path, settings: settings, created: now, fork: origin?.fork)
         var machine = StreamMachine(summary)
         var records: [LogRecord] = []
@@ -115,6 +118,7 @@ extension StreamEngine {
             if let other = shelf.streams[path], !other.isLeaving { return false }
             shelf.streams[path] = stream
             if settings.lifetime != .unlimited { shelf.mortal[ObjectIdentifier(stream)] = stream }
+            if settings.retention != nil { shelf.kept[ObjectIdentifier(stream)] = stream }
             return true
         }
         guard isFree else {
@@ -155,6 +159,7 @@ extension StreamEngine {
             shelf.withLock { shelf in
                 if shelf.streams[path] === stream { shelf.streams[path] = nil }
                 shelf.mortal[ObjectIdentifier(stream)] = nil
+                shelf.kept[ObjectIdentifier(stream)] = nil
             }
             let settled = stream.state.withLock { $0.settle(.gone) }
             if let source = stream.source { letGo(of: source) }
@@ -204,6 +209,7 @@ extension StreamEngine {
             guard asked <= standing.tail else {
                 throw Refusal(.offsetInvalid, "The source ends at \(standing.tail).")
             }
+            guard asked == .start || asked >= standing.earliest else { throw Self.isGone(before: standing.earliest) }
             guard form == .binary || form == .text || fork.beyond <= standing.tail.position - asked.position else {
                 throw Refusal(.offsetInvalid, "The source has no \(fork.beyond) messages beyond \(asked).")
             }
@@ -223,7 +229,8 @@ extension StreamEngine {
             fork: StreamFork(
                 source: source.id, sourcePath: fork.source, base: whole, asked: asked, askedBeyond: fork.beyond),
             settings: StreamSettings(
-                contentType: settings.contentType, lifetime: settings.lifetime.inherited(asking: creation.lifetime)))
+                contentType: settings.contentType, lifetime: settings.lifetime.inherited(asking: creation.lifetime),
+                retention: creation.retention))
         if form == .json || fork.beyond == 0 { return completion(.success(origin)) }
         cut(origin, at: fork.beyond, then: completion)
     }
@@ -264,7 +271,8 @@ extension StreamCreation {
         let type = contentType ?? source?.settings.contentType ?? StreamSettings.defaultContentType
         let lifetime = source?.settings.lifetime.inherited(asking: self.lifetime) ?? self.lifetime
         guard MediaType.isSame(type, summary.settings.contentType), lifetime == summary.settings.lifetime,
-            isClosed == (summary.closing != nil), fork?.source == summary.fork?.sourcePath
+            retention == summary.settings.retention, isClosed == (summary.closing != nil),
+            fork?.source == summary.fork?.sourcePath
         else { return false }
         guard let fork, let made = summary.fork else { return true }
         return fork.offset.map { $0 == made.asked } ?? true && fork.beyond == made.askedBeyond

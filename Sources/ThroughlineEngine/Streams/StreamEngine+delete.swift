@@ -32,7 +32,10 @@ extension StreamEngine {
             state.phase = .deleting
             state.isReplaceable = isExpired && state.forks == 0
             var summary = state.summary
-            if let hot = state.hot?.machine { summary.closing = hot.summary.closing }
+            if let hot = state.hot?.machine {
+                summary.closing = hot.summary.closing
+                summary.trim = hot.summary.trim
+            }
             summary.isDeleted = true
             return summary
         }
@@ -83,6 +86,7 @@ extension StreamEngine {
         }
         shelf.withLock { shelf in
             shelf.mortal[ObjectIdentifier(stream)] = nil
+            shelf.kept[ObjectIdentifier(stream)] = nil
             shelf.warm[ObjectIdentifier(stream)] = nil
         }
         return (settled, groups)
@@ -117,6 +121,7 @@ extension StreamEngine {
         for stream in mortal where stream.state.withLock({ $0.phase == .live && $0.isExpired(now) }) {
             expire(stream)
         }
+        keepInBounds()
         let limit = now.monotonic - configuration.idleMilliseconds
         for stream in warm where coolDown(stream, before: limit) {
             shelf.withLock { shelf in

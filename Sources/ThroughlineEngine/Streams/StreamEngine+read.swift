@@ -20,6 +20,9 @@ extension StreamEngine {
             let tail = StreamOffset(stream.base + state.durable)
             let isClosed = state.summary.closing != nil
             if position > tail { return .beyond }
+            if let first = state.summary.trim?.first, first > 0, position.position < stream.base + first {
+                return .trimmed(StreamOffset(stream.base + first))
+            }
             if position == tail {
                 guard let subscription, !isClosed else { return .atTail(tail, isClosed: isClosed) }
                 let hot: HotStream
@@ -67,6 +70,9 @@ extension StreamEngine {
             if error == .erased { return .failure(Self.absent(standing.summary.path)) }
             return .failure(Refusal(error))
         }
+        // Afterwards: what was let go meanwhile may have been missing already.
+        let earliest = stream.earliest
+        if position < earliest { return .failure(Self.isGone(before: earliest)) }
         let last = StreamOffset(position.position + UInt64(messages.count))
         return .success(
             StreamSlice(

@@ -104,8 +104,11 @@ extension StreamEngine {
     }
 
     /// Hands records to the store, while the stream's lock is held: the log has the order of the decisions.
-    private func submit(
-        _ records: [LogRecord], of stream: DurableStream, _ hot: HotStream, summary: StreamSummary?, isDeferred: Bool
+    ///
+    /// - Parameter then: Runs last, with whether they are durable.
+    func submit(
+        _ records: [LogRecord], of stream: DurableStream, _ hot: HotStream, summary: StreamSummary?, isDeferred: Bool,
+        then: (@Sendable (Bool) -> Void)? = nil
     ) {
         guard let machine = hot.machine else { return }
         hot.decidedTicket += 1
@@ -131,7 +134,10 @@ extension StreamEngine {
                 metrics.events.increment(by: events)
                 committed(stream, id, ticket: ticket, count: count, summary: summary)
                 if let checkpoint { store.saveCheckpoint(checkpoint, of: stream.id) }
-            case .failure(let error): failed(stream, id, error)
+                then?(true)
+            case .failure(let error):
+                failed(stream, id, error)
+                then?(false)
             }
         }
         if isDeferred {
@@ -146,10 +152,15 @@ extension StreamEngine {
     ) {
         var finished: [HotStream.Waiter] = []
         var watchers: [HeldSubscription] = []
+        var isFarOver = false
         let groups = stream.state.withLock { state in
             state.durable = count
             watchers = state.watchers
-            if let summary { state.summary.closing = summary.closing }
+            isFarOver = state.isFarOver
+            if let summary {
+                state.summary.closing = summary.closing
+                state.summary.trim = summary.trim
+            }
             // Another one took its place when an append before this failed, and then this one has failed too.
             guard let hot = state.hot, ObjectIdentifier(hot) == id else { return [] as [Group] }
             if summary != nil { hot.slice = nil }
@@ -164,6 +175,7 @@ extension StreamEngine {
         for waiter in finished { waiter(nil) }
         wake(groups)
         if !watchers.isEmpty { appended(to: stream.path, watchers: watchers) }
+        if isFarOver { retain(stream) }
     }
 
     typealias Group = ReaderGroups<StreamReader>.Group
@@ -196,7 +208,7 @@ extension StreamEngine {
 
 extension StreamEngine {
     /// Reads what the stream's writers have done so far, on a thread for that.
-    private func load(
+    func load(
         _ stream: DurableStream, _ hot: HotStream, _ summary: StreamSummary, durable: UInt64,
         failing completion: @escaping WriteCompletion
     ) {
@@ -222,8 +234,14 @@ extension StreamEngine {
 
     private func replay(_ stream: DurableStream, _ summary: StreamSummary, upTo durable: UInt64) -> StreamMachine? {
         do throws(StoreError) {
-            let kept = try store.checkpoint(of: stream.id).flatMap { StreamMachine($0, of: summary) }
-            var machine = kept.flatMap { $0.count <= durable ? $0 : nil } ?? StreamMachine(summary)
+            var machine = StreamMachine(summary)
+            if let kept = try store.checkpoint(of: stream.id).flatMap({ StreamMachine($0, of: summary) }),
+                kept.count <= durable
+            {
+                machine = kept
+            } else if let anchor = summary.trim?.anchor, anchor > 0 {
+                machine = try begin(stream, summary, at: anchor)
+            }
             while machine.count < durable {
                 let records = try store.read(
                     stream.id, after: SequenceNumber(machine.count), limit: ReadLimit(bytes: 4 << 20))
@@ -236,6 +254,15 @@ extension StreamEngine {
                 metadata: ["tl.stream": "\(summary.path)", "tl.stream.id": "\(stream.id)", "tl.reason": "\(error)"])
             return nil
         }
+    }
+
+    /// A stream from where its records begin since those before were let go.
+    private func begin(
+        _ stream: DurableStream, _ summary: StreamSummary, at anchor: UInt64
+    ) throws(StoreError) -> StreamMachine {
+        let records = try store.read(stream.id, after: SequenceNumber(anchor - 1), limit: ReadLimit(bytes: 1))
+        guard let machine = StreamMachine(from: records, of: summary) else { throw .corrupt("after \(anchor - 1)") }
+        return machine
     }
 }
 

@@ -12,6 +12,8 @@ public final class StreamEngine: Sendable {
         var streams: [StreamPath: DurableStream] = [:]
         /// The ones that have a limited life.
         var mortal: [ObjectIdentifier: DurableStream] = [:]
+        /// The ones of which not all is kept.
+        var kept: [ObjectIdentifier: DurableStream] = [:]
         /// The ones with something in memory.
         var warm: [ObjectIdentifier: DurableStream] = [:]
         var subscriptions: [String: HeldSubscription] = [:]
@@ -101,6 +103,11 @@ public final class StreamEngine: Sendable {
             ($0.summary.path, $0.phase == .deleted, $0.forks, $0.summary.settings.lifetime != .unlimited)
         }
         if isDeleted, forks == 0 { return }
+        let summary = stream.state.withLock { $0.summary }
+        if summary.settings.retention != nil {
+            if !isDeleted { shelf.withLock { $0.kept[ObjectIdentifier(stream)] = stream } }
+            free(stream, summary)
+        }
         let older = shelf.withLock { shelf in
             defer { shelf.streams[path] = stream }
             if isMortal, !isDeleted { shelf.mortal[ObjectIdentifier(stream)] = stream }
@@ -175,6 +182,10 @@ extension StreamEngine {
 
     static func deleted(_ path: StreamPath) -> Refusal {
         Refusal(.streamDeleted, "The stream \(path) was deleted. Only its forks can still be read.")
+    }
+
+    public static func isGone(before earliest: StreamOffset) -> Refusal {
+        Refusal(.offsetGone, "What was there has been let go: the stream begins at \(earliest).")
     }
 
     /// Paths with a prefix, in order, after a path: at most `limit`.

@@ -55,6 +55,8 @@ public enum StreamPulled: Sendable {
     case atTail(StreamOffset, isClosed: Bool)
     /// It is not in memory: ask ``StreamEngine/readStored(_:after:bytes:then:)``.
     case stored
+    /// What was behind the position has been let go: the stream begins here.
+    case trimmed(StreamOffset)
     /// The position is behind the stream's end.
     case beyond
     case gone

@@ -8,6 +8,11 @@ public enum StreamSource: Sendable {
     case durable(DurableStream)
     case session(SessionID, Participant)
 
+    /// Where the messages begin that can still be read.
+    public var earliest: StreamOffset {
+        if case .durable(let stream) = self { stream.earliest } else { .start }
+    }
+
     /// A reader of it, woken when there is more.
     public func listener(mailbox: Mailbox, wake: @escaping @Sendable () -> Void) -> StreamListener {
         switch self {

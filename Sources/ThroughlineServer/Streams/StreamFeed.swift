@@ -76,6 +76,7 @@ final class StreamFeed: @unchecked Sendable {
             if isClosed { return .end(control(at: tail, isUpToDate: true, isClosed: true)) }
             guard !hasSpoken else { return .wait }
             return .events(control(at: tail, isUpToDate: true, isClosed: false))
+        case .trimmed(let earliest): return .end(StreamEvents.refusal(StreamEngine.isGone(before: earliest)))
         case .beyond:
             return .end(StreamEvents.refusal(Refusal(.offsetInvalid, "The stream ends before that offset.")))
         case .gone: return .end(StreamEvents.refusal(Refusal(.streamNotFound, "The stream was deleted.")))

@@ -18,6 +18,8 @@ struct StreamFields: Sendable {
     var lastEventID: String?
     var authorization: String?
     var isForwardedSecurely = false
+    /// The headers that say how much is kept, in lower case.
+    private(set) var retention: [(name: String, value: String)] = []
     /// A header that stood twice with different values.
     private(set) var repeated: String?
 
@@ -40,6 +42,7 @@ struct StreamFields: Sendable {
         case "last-event-id": set(\.lastEventID, value, name)
         case "authorization": set(\.authorization, value, name)
         case "x-forwarded-proto": isForwardedSecurely = value.lowercased() == "https"
+        case let name where name.hasPrefix(StreamRetention.headerPrefix): retention.append((name, value))
         default: break
         }
     }
@@ -62,7 +65,9 @@ extension StreamFields {
 
     /// What the stream is to be.
     func creation(_ body: [UInt8]) throws(Refusal) -> StreamCreationFields {
-        StreamCreationFields(contentType: try mediaType(), lifetime: try lifetime(), fork: try fork())
+        StreamCreationFields(
+            contentType: try mediaType(), lifetime: try lifetime(), retention: try StreamRetention(retention),
+            fork: try fork())
     }
 
     /// The content type, if there is one; an empty one counts as none.
@@ -94,7 +99,7 @@ extension StreamFields {
     }
 
     /// A hundred years.
-    private static let maximumSeconds: UInt64 = 3_155_760_000
+    static let maximumSeconds: UInt64 = 3_155_760_000
 
     private func fork() throws(Refusal) -> StreamForkFields? {
         guard let forkedFrom else {
@@ -164,6 +169,7 @@ extension StreamFields {
 struct StreamCreationFields: Sendable {
     var contentType: String?
     var lifetime: StreamLifetime
+    var retention: StreamRetention?
     var fork: StreamForkFields?
 }
 

@@ -47,6 +47,7 @@ final class StreamPoll: Sendable {
         {
         case .slice(let slice): finish(reading.reply(slice, cursor: nextCursor))
         case .atTail(let tail, let isClosed): if isClosed { finish(nothing(at: tail, isClosed: true)) }
+        case .trimmed(let earliest): finish(reading.trimmed(earliest))
         case .beyond: finish(reading.beyond)
         case .gone: finish(reading.gone)
         case .stored:
@@ -54,7 +55,7 @@ final class StreamPoll: Sendable {
                 [self] result in
                 switch result {
                 case .success(let slice): finish(reading.reply(slice, cursor: nextCursor))
-                case .failure(let refusal): finish(StreamReply(refusal))
+                case .failure(let refusal): finish(reading.reply(refusal))
                 }
             }
         }

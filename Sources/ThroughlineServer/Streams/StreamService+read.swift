@@ -38,14 +38,15 @@ extension StreamService {
                         if let resumed {
                             resumed
                         } else if let last {
-                            StreamOffset(standing.tail.position - min(last, standing.tail.position))
+                            standing.last(last)
                         } else {
-                            try StreamTarget.offset(asked ?? "-1", tail: standing.tail)
+                            try StreamTarget.offset(asked ?? "-1", tail: standing.tail, start: standing.earliest)
                         }
                 } catch { return completion(.whole(StreamReply(error))) }
                 let reading = StreamReading(
                     source: source, standing: standing, from: from, isNow: resumed == nil && asked == "now",
                     end: until ? standing.tail : nil, cursor: cursor, ifNoneMatch: request.fields.ifNoneMatch)
+                if from < standing.earliest { return completion(.whole(reading.trimmed(standing.earliest))) }
                 switch live {
                 case "sse": completion(feed(reading, mailbox))
                 case "long-poll": StreamPoll(self, reading, mailbox, completion).begin(waiting: wait)
@@ -105,13 +106,14 @@ extension StreamService {
         switch engine.pull(reading.source, after: reading.from, bytes: Self.chunkBytes, for: nil) {
         case .slice(let slice): completion(.whole(reading.reply(slice)))
         case .atTail(let tail, let isClosed): completion(.whole(reading.empty(at: tail, isClosed: isClosed)))
+        case .trimmed(let earliest): completion(.whole(reading.trimmed(earliest)))
         case .beyond: completion(.whole(reading.beyond))
         case .gone: completion(.whole(reading.gone))
         case .stored:
             engine.readStored(reading.source, after: reading.from, bytes: Self.chunkBytes) { result in
                 switch result {
                 case .success(let slice): completion(.whole(reading.reply(slice)))
-                case .failure(let refusal): completion(.whole(StreamReply(refusal)))
+                case .failure(let refusal): completion(.whole(reading.reply(refusal)))
                 }
             }
         }
@@ -173,6 +175,15 @@ struct StreamReading: Sendable {
 
     var gone: StreamReply {
         StreamReply(Refusal(.streamNotFound, "The stream \(standing.summary.path) was deleted."))
+    }
+
+    func trimmed(_ earliest: StreamOffset) -> StreamReply {
+        StreamReply(StreamEngine.isGone(before: earliest), [(StreamOffset.earliestHeader, earliest.description)])
+    }
+
+    /// What a read came to that was not possible.
+    func reply(_ refusal: Refusal) -> StreamReply {
+        refusal.code == .offsetGone ? trimmed(source.earliest) : StreamReply(refusal)
     }
 
     private func readHeaders(

@@ -61,9 +61,6 @@ struct StreamService: Sendable {
         }
     }
 
-    /// What streams can beyond the protocol, as docs/durable-streams.md names it.
-    private static let extensions = "if-match-v1, last-v1, until-now-v1, sse-id-v1"
-
     var bodyTooLarge: Refusal {
         Refusal(.tooLarge, "The body is larger than \(limits.streamBodyBytes) bytes. Send it in pieces.")
     }
@@ -73,7 +70,8 @@ struct StreamService: Sendable {
     ) throws(Refusal) {
         let asked = try request.fields.creation(body)
         let creation = StreamCreation(
-            contentType: asked.contentType, lifetime: asked.lifetime, isClosed: request.fields.isClosing, body: body,
+            contentType: asked.contentType, lifetime: asked.lifetime, retention: asked.retention,
+            isClosed: request.fields.isClosing, body: body,
             fork: asked.fork.map { .init(source: $0.source, offset: $0.offset, beyond: $0.beyond) })
         let location = request.origin + StreamTarget.root + request.target.rawPath
         streams.create(path, creation) { result in
@@ -82,6 +80,9 @@ struct StreamService: Sendable {
             case .success(let created):
                 var reply = StreamReply(created.isNew ? 201 : 200, created.standing.headers)
                 if created.isNew { reply.headers.append(("location", location)) }
+                if created.standing.summary.settings.retention != nil {
+                    reply.headers.append(("stream-extensions", created.standing.extensions))
+                }
                 completion(.whole(reply))
             }
         }
@@ -120,7 +121,7 @@ struct StreamService: Sendable {
                         StreamReply(
                             200,
                             standing.headers + [
-                                ("cache-control", "no-store"), ("stream-extensions", Self.extensions),
+                                ("cache-control", "no-store"), ("stream-extensions", standing.extensions),
                             ])))
             }
         }
@@ -153,9 +154,24 @@ extension StreamStanding {
         case .idle(let seconds): headers.append(("stream-ttl", String(seconds)))
         case .until(let time): headers.append(("stream-expires-at", RFC3339.text(time)))
         }
+        if let retention = summary.settings.retention { headers += retention.headers }
+        if summary.settings.retention != nil || earliest > .start {
+            headers.append((StreamOffset.earliestHeader, earliest.description))
+        }
         if isClosed { headers.append(("stream-closed", "true")) }
         return headers
     }
+
+    /// What the stream can beyond the protocol, as docs/durable-streams.md names it.
+    var extensions: String {
+        let common = "if-match-v1, last-v1, until-now-v1, sse-id-v1"
+        return summary.settings.retention == nil ? common : common + ", retention-v1"
+    }
+}
+
+extension StreamOffset {
+    /// Where a stream begins, when its first messages have been let go. Ursula's name.
+    static let earliestHeader = "stream-earliest-offset"
 }
 
 extension StreamReply {

@@ -59,9 +59,11 @@ struct StreamTarget: Sendable {
     }
 
     /// Where to read from: an offset, or one of the words for a place.
-    static func offset(_ text: String, tail: StreamOffset) throws(Refusal) -> StreamOffset {
+    static func offset(
+        _ text: String, tail: StreamOffset, start: StreamOffset = .start
+    ) throws(Refusal) -> StreamOffset {
         switch text {
-        case "-1": return .start
+        case "-1": return start
         case "now": return tail
         default:
             guard let offset = StreamOffset(text) else {

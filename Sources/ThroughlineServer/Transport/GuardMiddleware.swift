@@ -65,7 +65,7 @@ struct GuardMiddleware<Context: RequestContext>: RouterMiddleware {
         if let origin { allow(origin, on: &response) }
         response.headers[.accessControlAllowMethods] = "GET, POST, PUT, PATCH, DELETE"
         response.headers[.accessControlAllowHeaders] =
-            "Authorization, Content-Type, If-Match, If-None-Match, Last-Event-ID, Producer-Epoch, Producer-Id, Producer-Seq, Run-Lease, Stream-Closed, Stream-Expires-At, Stream-Fork-Offset, Stream-Fork-Sub-Offset, Stream-Forked-From, Stream-Seq, Stream-TTL, Throughline-Input, Throughline-Participant, Throughline-Session, Write-Seq"
+            "Authorization, Content-Type, If-Match, If-None-Match, Last-Event-ID, Producer-Epoch, Producer-Id, Producer-Seq, Run-Lease, Stream-Closed, Stream-Expires-At, Stream-Fork-Offset, Stream-Fork-Sub-Offset, Stream-Forked-From, Stream-Retention-Age, Stream-Retention-Bytes, Stream-Retention-Count, Stream-Seq, Stream-TTL, Throughline-Input, Throughline-Participant, Throughline-Session, Write-Seq"
         response.headers[.accessControlMaxAge] = "600"
         return response
     }
@@ -74,7 +74,7 @@ struct GuardMiddleware<Context: RequestContext>: RouterMiddleware {
         response.headers[.accessControlAllowOrigin] = origin
         response.headers[.vary] = "Origin"
         response.headers[.accessControlExposeHeaders] =
-            "ETag, Location, Producer-Epoch, Producer-Expected-Seq, Producer-Received-Seq, Producer-Seq, Stream-Closed, Stream-Cursor, Stream-Expires-At, Stream-Next-Offset, Stream-SSE-Data-Encoding, Stream-TTL, Stream-Up-To-Date, Throughline-Run, Throughline-Session"
+            "ETag, Location, Producer-Epoch, Producer-Expected-Seq, Producer-Received-Seq, Producer-Seq, Stream-Closed, Stream-Cursor, Stream-Earliest-Offset, Stream-Expires-At, Stream-Next-Offset, Stream-SSE-Data-Encoding, Stream-TTL, Stream-Up-To-Date, Throughline-Run, Throughline-Session"
     }
 }
 

@@ -67,6 +67,8 @@ final class MutantStore: LogStore, @unchecked Sendable {
 
     func erase(_ stream: StreamID, completion: @escaping LogCompletion) { inner.erase(stream, completion: completion) }
 
+    func trim(_ stream: StreamID, upTo last: SequenceNumber) { inner.trim(stream, upTo: last) }
+
     func close() { inner.close() }
 }
 

@@ -5,8 +5,11 @@ final class StreamModel {
     let path: String
     let source: StreamModel?
     let base: Int
-    /// Messages that somebody has read, in their places.
-    var known: [String] = []
+    let retention: StreamRetention?
+    /// Messages that somebody has read, in their places; `nil` where one went before anybody saw it.
+    var known: [String?] = []
+    /// Where it began when it was read last.
+    private(set) var earliest = 0
     /// Messages that were acknowledged.
     var acknowledged: Set<String> = []
     /// Messages that were sent: no others may be there.
@@ -18,31 +21,64 @@ final class StreamModel {
     var isDeletionAsked = false
     var isDeleted = false
 
-    init(path: String, source: StreamModel?, base: Int) {
+    init(path: String, source: StreamModel?, base: Int, retention: StreamRetention?) {
         self.path = path
         self.source = source
         self.base = base
+        self.retention = retention
+        known = source.map { Array($0.known[..<base]) } ?? []
     }
 
-    /// Compares with all of its messages as they were read.
-    func check(_ texts: [String], isClosed: Bool, _ world: StreamSimulation) {
+    /// Whether nothing of it is ever let go.
+    var isKeptWhole: Bool { retention == nil && source?.isKeptWhole != false }
+
+    /// Compares with all of its messages as they were read, from the place where they begin.
+    func check(_ texts: [String], from begin: Int, isClosed: Bool, _ world: StreamSimulation) {
         func fail(_ reason: String) { world.fail("\(path): \(reason)") }
-        guard texts.starts(with: known) else { return fail("what was read before has changed") }
-        let own = texts.dropFirst(base)
-        guard Set(own).count == own.count else { return fail("a message is there twice") }
-        if let lost = acknowledged.first(where: { !own.contains($0) }) { return fail("\(lost) is lost") }
-        if let strange = own.first(where: { !sent.contains($0) }) { return fail("\(strange) was never sent") }
-        if let end, !isClosed || texts.count != end { return fail("it was closed at \(end) and has \(texts.count)") }
+        guard begin >= earliest else { return fail("it began at \(earliest) and begins at \(begin) again") }
+        if let reason = reasonAgainst(begin, texts.count) { return fail(reason) }
+        world.outcomes.trimmed += begin - earliest
+        earliest = begin
+        guard begin + texts.count >= known.count else { return fail("it has become shorter") }
+        known += Array(repeating: nil, count: max(0, begin - known.count))
+        for (index, text) in texts.enumerated() {
+            if begin + index == known.count { known.append(text) }
+            guard known[begin + index] == text else { return fail("what was read before has changed") }
+        }
+        let own = known.dropFirst(base)
+        let seen = own.compactMap { $0 }
+        guard Set(seen).count == seen.count else { return fail("a message is there twice") }
+        let lost = acknowledged.subtracting(seen)
+        if lost.count > own.count - seen.count { return fail("\(lost) are lost") }
+        if let strange = seen.first(where: { !sent.contains($0) }) { return fail("\(strange) was never sent") }
+        if let end, !isClosed || known.count != end { return fail("it was closed at \(end) and has \(known.count)") }
         if isClosed, !isCloseAsked { return fail("nobody closed it") }
+        if let text = firstOutOfOrder(own) { fail("\(text) is out of order") }
+    }
+
+    /// What is wrong with where it begins.
+    private func reasonAgainst(_ begin: Int, _ count: Int) -> String? {
+        if retention == nil, begin > base { return "it begins at \(begin), and all of its own is kept" }
+        if retention == nil, source == nil, begin > 0 { return "it begins at \(begin), and all is kept" }
+        guard let retention, retention.seconds == nil, retention.bytes == nil, begin > base else { return nil }
+        return count < Int(retention.messages ?? 0) ? "\(count) are left, and \(retention) are kept" : nil
+    }
+
+    private func firstOutOfOrder(_ own: ArraySlice<String?>) -> String? {
         var next: [Substring: Int] = [:]
+        var isWhole = true
         for text in own {
+            guard let text else {
+                isWhole = false
+                continue
+            }
             // producer.epoch/number
             let pieces = text.split(separator: "/")
-            guard pieces.count == 2, let number = Int(pieces[1]), number == next[pieces[0], default: 0] else {
-                return fail("\(text) is out of order")
-            }
+            guard pieces.count == 2, let number = Int(pieces[1]) else { return text }
+            let expected = next[pieces[0], default: 0]
+            guard number == expected || !isWhole && number > expected else { return text }
             next[pieces[0]] = number + 1
         }
-        known = texts
+        return nil
     }
 }

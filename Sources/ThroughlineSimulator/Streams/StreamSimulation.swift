@@ -33,6 +33,7 @@ package final class StreamSimulation {
         package var deleted = 0
         package var crashes = 0
         package var messages = 0
+        package var trimmed = 0
 
         package init() {}
 
@@ -40,7 +41,7 @@ package final class StreamSimulation {
             [
                 ("taken", taken), ("recognised", recognised), ("fenced", fenced), ("gaps", gaps),
                 ("regressed", regressed), ("closed", closed), ("forked", forked), ("deleted", deleted),
-                ("crashes", crashes), ("messages", messages),
+                ("crashes", crashes), ("messages", messages), ("trimmed", trimmed),
             ]
         }
     }
@@ -110,18 +111,28 @@ package final class StreamSimulation {
 
     private func newStream() {
         guard models.count < 6 else { return }
-        let model = StreamModel(path: "s\(models.count)", source: nil, base: 0)
+        let model = StreamModel(path: "s\(models.count)", source: nil, base: 0, retention: someRetention())
         add(model)
         StreamMaking(model, self).send()
     }
 
     private func forkSome() {
         guard models.count < 9, let source = models.last(where: { $0.isMade && !$0.isDeletionAsked }) else { return }
-        let base = random.below(source.known.count + 1)
-        let model = StreamModel(path: "s\(models.count)", source: source, base: base)
-        model.known = Array(source.known[..<base])
+        let base = source.earliest + random.below(source.known.count - source.earliest + 1)
+        let model = StreamModel(
+            path: "s\(models.count)", source: source, base: base, retention: random.chance(2) ? nil : someRetention())
         add(model)
         StreamMaking(model, self).send()
+    }
+
+    private func someRetention() -> StreamRetention? {
+        switch random.below(6) {
+        case 0, 1: StreamRetention(messages: UInt64(1 + random.below(12)))
+        case 2: StreamRetention(bytes: UInt64(20 + random.below(300)))
+        case 3: StreamRetention(seconds: UInt64(1 + random.below(15)))
+        case 4: StreamRetention(seconds: 20, bytes: 200, messages: 20)
+        default: nil
+        }
     }
 
     private func add(_ model: StreamModel) {
@@ -202,25 +213,36 @@ package final class StreamSimulation {
             if model.isMade, !model.isDeletionAsked { fail("\(model.path) is lost: \(refusal.code)") }
         case .success(let stream):
             if model.isDeleted { return fail("\(model.path) is back after its deletion") }
-            if let texts = readAll(stream, server) { model.check(texts, isClosed: stream.status.isClosed, self) }
+            if let (begin, texts) = readAll(stream, server) {
+                model.check(texts, from: begin, isClosed: stream.status.isClosed, self)
+            }
         }
     }
 
-    private func readAll(_ stream: DurableStream, _ server: SimulatedServer) -> [String]? {
+    private func readAll(_ stream: DurableStream, _ server: SimulatedServer) -> (begin: Int, texts: [String])? {
+        var begin = stream.status.earliest
         var texts: [String] = []
-        let tail = stream.status.tail
-        while StreamOffset(UInt64(texts.count)) < tail {
+        var tail = stream.status.tail
+        while true {
+            let after = StreamOffset(begin.position + UInt64(texts.count))
+            if after >= tail { break }
             let read = Box<Result<StreamSlice, Refusal>?>(nil)
-            let after = StreamOffset(UInt64(texts.count))
             server.engine.streams.readStored(stream, after: after, bytes: 400) { read.value = $0 }
             settle(server) { read.value != nil }
+            if case .failure(let refusal) = read.value, refusal.code == .offsetGone, stream.status.earliest > begin {
+                // It was let go while it was read.
+                begin = stream.status.earliest
+                tail = stream.status.tail
+                texts = []
+                continue
+            }
             guard case .success(let slice) = read.value, slice.last > after else {
                 fail("\(stream.status.summary.path) cannot be read after \(after): \(read.value.debugDescription)")
                 return nil
             }
             texts += slice.messages.map { String(decoding: $0.bytes, as: UTF8.self) }
         }
-        return Array(texts.prefix(Int(tail.position)))
+        return (Int(begin.position), Array(texts.prefix(Int(tail.position - begin.position))))
     }
 
     private func settle(_ server: SimulatedServer, until isDone: () -> Bool) {

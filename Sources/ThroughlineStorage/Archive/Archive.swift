@@ -197,7 +197,7 @@ extension Archive {
     }
 
     /// The number of a stream's row, by the index, if the row there is that stream's.
-    private static func row(of stream: StreamID, _ db: Database) throws -> Int64 {
+    static func row(of stream: StreamID, _ db: Database) throws -> Int64 {
         let id = try Int64.fetchOne(
             db.cachedStatement(sql: "SELECT id FROM streams WHERE name = ?"), arguments: [stream.rawValue])
         let name = try String.fetchOne(

@@ -21,6 +21,14 @@ final class MoverInbox: Sendable {
         /// A segment has moved since checkpoints were last written: now it is their turn.
         var hasMoved = false
         var isStopping = false
+        /// Streams whose oldest events may go, and up to which number.
+        var trims: [StreamID: UInt64] = [:]
+        /// The same in the order in which they are looked at.
+        var trimOrder: [StreamID] = []
+        /// So many of them have not been looked at since there was something new.
+        var untried = 0
+        /// A segment has moved since: now it is their turn.
+        var hasMovedSinceTrim = false
     }
 
     /// What the mover does next.
@@ -29,6 +37,7 @@ final class MoverInbox: Sendable {
         /// Everything these rest on has moved.
         case finish([PendingErasure])
         case save([PendingCheckpoint])
+        case trim([PendingTrim])
         case stop
     }
 
@@ -54,6 +63,19 @@ final class MoverInbox: Sendable {
         monitor.change { state in
             state.sealed.removeFirst()
             state.hasMoved = true
+            state.hasMovedSinceTrim = true
+            state.untried = state.trimOrder.count
+        }
+    }
+
+    /// Takes a stream whose oldest events may go, perhaps once more.
+    ///
+    /// - Parameter isNew: False: it cannot be done before another segment has moved.
+    func add(_ trim: PendingTrim, isNew: Bool = true) {
+        monitor.change { state in
+            if state.trims[trim.stream] == nil { state.trimOrder.append(trim.stream) }
+            state.trims[trim.stream] = max(state.trims[trim.stream] ?? 0, trim.last)
+            if isNew { state.untried = state.trimOrder.count }
         }
     }
 
@@ -96,7 +118,21 @@ extension MoverInbox.State {
         if !ready.isEmpty { return .finish(ready) }
         if mayCheckpoint { return .save(takeCheckpoints()) }
         if isStopping, erasures.isEmpty { return .stop }
+        if untried > 0, sealed.isEmpty || hasMovedSinceTrim { return .trim(takeTrims()) }
         return sealed.first.map { .move($0) }
+    }
+
+    /// Looked at in one step.
+    private static let trimsAtOnce = 256
+
+    fileprivate mutating func takeTrims() -> [PendingTrim] {
+        let streams = trimOrder.prefix(Self.trimsAtOnce)
+        trimOrder.removeFirst(streams.count)
+        untried = max(0, untried - streams.count)
+        hasMovedSinceTrim = false
+        return streams.compactMap { stream in
+            trims.removeValue(forKey: stream).map { PendingTrim(stream: stream, last: $0) }
+        }
     }
 
     /// Between two segments, not before a segment that waits already.

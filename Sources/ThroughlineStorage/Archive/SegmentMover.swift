@@ -84,7 +84,25 @@ final class SegmentMover: @unchecked Sendable {
             inbox.remove(erasures)
             for erasure in erasures { queue.finish(.finished(erasure.stream, erasure.completion, .success(()))) }
         case .save(let checkpoints): save(checkpoints)
+        case .trim(let trims): trim(trims)
         }
+    }
+
+    /// Rows that one step lets go: about as many bytes as a segment brings.
+    private static let trimmedRows = 128
+
+    /// Lets go of what has moved. Nothing depends on it, and whoever asked asks again after a start.
+    private func trim(_ trims: [PendingTrim]) {
+        var ready: [PendingTrim] = []
+        for trim in trims {
+            guard let moved = index.moved(of: trim.stream) else { continue }
+            if moved >= trim.last { ready.append(trim) } else { inbox.add(trim, isNew: false) }
+        }
+        guard !ready.isEmpty else { return }
+        do {
+            let done = try archive.trim(ready, maximumRows: Self.trimmedRows)
+            for trim in ready where !done.contains(trim.stream) { inbox.add(trim) }
+        } catch { logger.warning("old records could not be let go", metadata: ["error": "\(error)"]) }
     }
 
     /// Nothing depends on it: what goes wrong is said, and that is all.
@@ -166,6 +184,14 @@ final class SegmentMover: @unchecked Sendable {
 }
 
 extension StreamIndex {
+    /// Up to which event a stream is in SQLite; `nil` where nothing of it is to be changed.
+    fileprivate func moved(of stream: StreamID) -> UInt64? {
+        state.withLock { state in
+            guard let entry = state.entries[stream], entry.state == .live else { return nil }
+            return entry.stretches.first?.before ?? entry.tail
+        }
+    }
+
     /// What is in a segment is now in SQLite.
     func remove(_ segment: Segment, _ contents: SegmentContents) {
         // A few streams at a time, so that no commit waits long for the lock.

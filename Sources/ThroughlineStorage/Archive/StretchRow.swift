@@ -43,6 +43,30 @@ enum StretchRow {
         guard isIntact(bytes), bytes.get(UInt64.self, at: 16) == last else { return nil }
         let before = bytes.get(UInt64.self, at: 8)
         let events = RecordPacking.events(in: bytes.part(headerSize..<bytes.count))
-        return events.map { before + UInt64($0) } == last ? before : nil
+        return events.map { before &+ $0 } == last ? before : nil
     }
+
+    /// Makes a blob of what is left of one when the events up to a number have gone. Returns the tail before the records; `nil` when
+    /// the blob is damaged.
+    static func cut(
+        _ bytes: UnsafeRawBufferPointer, last: UInt64, upTo end: UInt64, into block: ByteBlock
+    ) -> UInt64? {
+        guard isIntact(bytes), bytes.get(UInt64.self, at: 16) == last else { return nil }
+        let before = bytes.get(UInt64.self, at: 8)
+        begin(block)
+        let records = bytes.part(headerSize..<bytes.count)
+        guard RecordPacking.trim(records, from: before, upTo: end, into: block) else { return nil }
+        seal(block, before: before, last: last)
+        return before
+    }
+
+    /// A blob with nothing in it but a gap, from the stream's beginning.
+    static func putGap(upTo last: UInt64, into block: ByteBlock) {
+        begin(block)
+        RecordPacking.putGap(last, into: block)
+        seal(block, before: 0, last: last)
+    }
+
+    /// The size of such a blob.
+    static let gapSize = headerSize + RecordPacking.gapSize
 }

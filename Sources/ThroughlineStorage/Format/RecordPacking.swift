@@ -6,10 +6,12 @@ import ThroughlineCore
 ///  0  u32  length of the payload
 ///  4  u32  length of the note
 ///  8  i64  time, milliseconds since 1970
-/// 16  u8   kind: 1 event, 2 note
+/// 16  u8   kind: 1 event, 2 note, 3 gap
 /// 17  u8   zero, three times
 /// 20       payload, note
 /// ```
+///
+/// A gap stands where events were that have been let go, only in SQLite: its payload is their number (u64), its time zero.
 ///
 /// Sequence numbers are not written: they are counted from the number before the first record.
 enum RecordPacking {
@@ -45,8 +47,12 @@ enum RecordPacking {
         var sequence = before
         var offset = 0
         while offset < bytes.count, !page.isFull {
-            guard offset + headerSize <= bytes.count, let kind = LogRecord.Kind(rawValue: bytes[offset + 16]) else {
-                return false
+            guard offset + headerSize <= bytes.count else { return false }
+            guard let kind = LogRecord.Kind(rawValue: bytes[offset + 16]) else {
+                guard let gap = gap(in: bytes, at: offset) else { return false }
+                sequence &+= gap
+                offset += gapSize
+                continue
             }
             let payload = offset + headerSize
             let note = payload + Int(bytes.get(UInt32.self, at: offset))
@@ -66,19 +72,81 @@ enum RecordPacking {
     }
 }
 
+// MARK: - Gaps
+
 extension RecordPacking {
-    /// How many events there are; `nil` when the bytes are not packed records.
-    static func events(in bytes: UnsafeRawBufferPointer) -> Int? {
-        var (offset, events) = (0, 0)
-        while offset < bytes.count {
-            guard offset + headerSize <= bytes.count, let kind = LogRecord.Kind(rawValue: bytes[offset + 16]) else {
-                return nil
+    private static let gapKind: UInt8 = 3
+    static let gapSize = headerSize + 8
+
+    /// How many events a gap stands for; `nil` where there is none.
+    private static func gap(in bytes: UnsafeRawBufferPointer, at offset: Int) -> UInt64? {
+        guard offset + gapSize <= bytes.count, bytes[offset + 16] == gapKind, bytes.get(UInt32.self, at: offset) == 8,
+            bytes.get(UInt32.self, at: offset + 4) == 0
+        else { return nil }
+        return bytes.get(UInt64.self, at: offset + headerSize)
+    }
+
+    /// Adds a gap of so many events to a block.
+    static func putGap(_ events: UInt64, into block: ByteBlock) {
+        if events == 0 { return }
+        let base = block.extend(by: gapSize)
+        base.initializeMemory(as: UInt8.self, repeating: 0, count: gapSize)
+        base.put(UInt32(8), at: 0)
+        base.put(UInt32(gapKind), at: 16)
+        base.put(events, at: headerSize)
+    }
+
+    /// How many events there are or were; `nil` when the bytes are not packed records.
+    static func events(in bytes: UnsafeRawBufferPointer) -> UInt64? {
+        var events: UInt64 = 0
+        return walk(bytes) { record in events &+= record.events } ? events : nil
+    }
+
+    /// Adds to a block the records that are left when the events up to a number have gone, with their notes and those behind them,
+    /// but for the notes behind the last. False when the bytes are not packed records.
+    static func trim(
+        _ bytes: UnsafeRawBufferPointer, from before: UInt64, upTo last: UInt64, into block: ByteBlock
+    ) -> Bool {
+        var (sequence, gone) = (before, UInt64(0))
+        let isRead = walk(bytes) { record in
+            sequence &+= record.events
+            let isKept = record.kind == .note ? sequence >= last : record.kind == .event && sequence > last
+            guard isKept else {
+                gone &+= record.events
+                return
             }
-            if kind == .event { events += 1 }
-            offset +=
-                headerSize + Int(bytes.get(UInt32.self, at: offset)) + Int(bytes.get(UInt32.self, at: offset + 4))
+            putGap(gone, into: block)
+            gone = 0
+            let source = bytes.part(record.place)
+            block.extend(by: source.count).copy(source)
         }
-        return offset == bytes.count ? events : nil
+        putGap(gone, into: block)
+        return isRead
+    }
+
+    private struct Packed {
+        /// `nil`: a gap.
+        var kind: LogRecord.Kind?
+        var events: UInt64
+        var place: Range<Int>
+    }
+
+    /// Calls `body` for each record. False when the bytes are not packed records.
+    private static func walk(_ bytes: UnsafeRawBufferPointer, _ body: (Packed) -> Void) -> Bool {
+        var offset = 0
+        while offset < bytes.count {
+            guard offset + headerSize <= bytes.count else { return false }
+            let kind = LogRecord.Kind(rawValue: bytes[offset + 16])
+            let gap = kind == nil ? gap(in: bytes, at: offset) : nil
+            if kind == nil, gap == nil { return false }
+            let end =
+                offset + headerSize + Int(bytes.get(UInt32.self, at: offset))
+                + Int(bytes.get(UInt32.self, at: offset + 4))
+            guard end <= bytes.count else { return false }
+            body(Packed(kind: kind, events: gap ?? (kind == .event ? 1 : 0), place: offset..<end))
+            offset = end
+        }
+        return true
     }
 }
 
