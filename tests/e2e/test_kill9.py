@@ -198,11 +198,13 @@ class Watcher(Worker):
             assert comparable(replay(events, one["seq"]).snapshot()) == comparable(one), "a snapshot turned out untrue"
         states = {run["id"]: run["state"] for run in snapshot["runs"]}
         commands = {command["id"]: command["state"] for command in snapshot["commands"]}
+        myself = Api(api.port, self.api.participant)
         for id, (run, state) in self.cancelled.items():
             assert states[run] == "cancelled", "an accepted cancel was forgotten"
             assert commands[id] in ({"applied"} if state == "applied" else {"accepted", "applied"})
-            again = api.command(self.load.session, {"run": run}, id).ok(202).json["command"]
+            again = myself.command(self.load.session, {"run": run}, id).ok(202).json["command"]
             assert again["id"] == id
+            assert api.command(self.load.session, {"run": run}, id).code == "id_taken", "somebody else's id was answered"
         assert sum(command in self.cancelled for command in commands) == len(self.cancelled)
 
 
