@@ -109,6 +109,7 @@ extension Engine {
             switch piece {
             case .input(let input): inputs.append(input)
             case .message(let message): messages.append(message)
+            case .steer: continue
             }
         }
         return (inputs, messages)

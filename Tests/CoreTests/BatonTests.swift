@@ -128,6 +128,28 @@ import ThroughlineCore
         #expect(scene.take() == [])
     }
 
+    @Test func `an input that was offered to an agent is the operator's, and what a command says waits for the agent`()
+        throws
+    {
+        var scene = try scene()
+        let steer = CommandOrder(verb: .steer, target: .run(RunID("r")!), parts: [InputPart(text: "left")])
+        _ = try scene.machine.take(steer, as: CommandID("c")!, by: scene.ada, at: scene.at)
+        _ = try scene.machine.addInput(
+            InputID("i2")!, parts: [InputPart(text: "and?")], agent: nil, followUp: .steer, by: scene.ada, at: scene.at)
+        let offered = try #require(scene.machine.allCommands.last?.id)
+        #expect(scene.machine.input(InputID("i2")!)?.state == .steering)
+        _ = scene.take()
+        _ = try scene.machine.takeBaton(CommandID("t")!, by: olga, at: scene.at)
+        #expect(scene.take().contains("command.expired \(offered) taken_over"))
+        #expect(scene.machine.command(offered)?.reason == "taken_over")
+        #expect(scene.machine.command(CommandID("c")!)?.state == .accepted)
+        #expect(scene.machine.input(InputID("i2")!)?.state == .queued)
+        _ = try scene.machine.say(
+            [InputPart(text: "yes")], as: names("a"), audience: .everyone, parent: nil, answers: [InputID("i2")!],
+            by: olga, at: scene.at)
+        #expect(scene.machine.input(InputID("i2")!)?.state == .answered)
+    }
+
     @Test func `replaying and a checkpoint give the same`() throws {
         var scene = try scene()
         _ = try scene.machine.takeBaton(CommandID("t")!, by: olga, at: scene.at)

@@ -90,6 +90,34 @@ import ThroughlineCore
         #expect(try messages(scene) == ["user hello", "assistant right"])
     }
 
+    @Test func `has what a run took in where it came, also when the run is taken on`() throws {
+        var scene = Scene()
+        _ = try scene.input("i")
+        _ = try scene.run("r", inputs: ["i"], attempts: 2)
+        _ = try scene.write(
+            [.stepStarted(id: StepID("a")!), Scene.message("m1")] + part("p1", .text, "one", in: "m1")
+                + [.stepEnded(id: StepID("a")!)])
+        let words = { (text: String) in [InputPart(text: text)] }
+        for (id, verb) in [("c1", Command.Verb.steer), ("c2", .interrupt), ("late", .steer)] {
+            let order = CommandOrder(verb: verb, target: .run(RunID("r")!), parts: words(id))
+            _ = try scene.machine.take(order, as: CommandID(id)!, by: scene.ada, at: scene.at)
+        }
+        _ = try scene.machine.addInput(
+            InputID("i2")!, parts: words("i2"), agent: nil, followUp: .steer, by: scene.ada, at: scene.at)
+        let offered = try #require(scene.machine.allCommands.last?.id)
+        #expect(try messages(scene) == ["user hello", "assistant one"], "nobody has taken them in")
+        _ = try scene.write(
+            ["c1", "c2", offered.value].map { .commandApplied(id: CommandID($0)!) } + [Scene.message("m2")]
+                + part("p2", .text, "two", in: "m2"))
+        let taken = ["user hello", "assistant one", "user c1", "user c2", "user i2"]
+        #expect(try messages(scene) == taken + ["assistant two"])
+        scene.machine.expireLease(of: RunID("r")!, at: scene.at)
+        scene.machine.endPause(of: RunID("r")!)
+        _ = try scene.run("r", token: "second")
+        #expect(scene.machine.run(RunID("r")!)?.inputs.map(\.value) == ["i", "i2"])
+        #expect(try messages(scene) == taken, "what was said after the step is superseded, and what it took in is not")
+    }
+
     @Test func `has what operators say to agents as instructions, and their answers as its own`() throws {
         var scene = Scene()
         let olga = Participant(id: "olga", role: .operator)

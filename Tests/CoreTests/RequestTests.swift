@@ -9,6 +9,8 @@ import ThroughlineCore
         return try decoder.agentEvents(try decoder.json(Array(text.utf8)))[0]
     }
 
+    private func withdrawn(_ id: String) -> AgentEvent { .requestWithdrawn(id: AgentRequestID(id)!) }
+
     private func scene() throws -> Scene {
         var scene = Scene()
         _ = try scene.run("r")
@@ -66,6 +68,71 @@ import ThroughlineCore
         let now = SHA256Digest.hexadecimal(of: Array(#"{"path":"/"}"#.utf8))
         #expect(try scene.machine.answer(id, reply("a", "true", digest: now), by: scene.ada, at: scene.at))
         #expect(code { try scene.write([opened(approval)]) } == .idTaken)
+    }
+
+    @Test(arguments: [
+        // An answer could be taken for one to the other.
+        (
+            #"{"id":"q","kind":"choice","prompt":"Delete?","choices":["yes","no"]}"#,
+            #"{"id":"q","kind":"choice","prompt":"Keep?","choices":["yes","no"]}"#
+        ),
+        (
+            #"{"id":"q","kind":"client-tool","prompt":"?","tool":"read","arguments":1}"#,
+            #"{"id":"q","kind":"client-tool","prompt":"?","tool":"read","arguments":2}"#
+        ),
+        (
+            #"{"id":"q","kind":"approval","prompt":"?","tool":"read","arguments":1}"#,
+            #"{"id":"q","kind":"approval","prompt":"?","tool":"delete","arguments":1}"#
+        ),
+        (
+            #"{"id":"q","kind":"approval","prompt":"?","tool":"read","arguments":1}"#,
+            #"{"id":"q","kind":"approval","prompt":"?","tool":"delete","arguments":2}"#
+        ),
+    ])
+    func `nothing else changes under a request's id`(first: String, second: String) throws {
+        var scene = try scene()
+        _ = try scene.write([opened(first)])
+        _ = try scene.write([opened(first)])
+        #expect(scene.take() == ["request.opened q"])
+        #expect(code { try scene.write([opened(second)]) } == .idTaken)
+        _ = try scene.write([withdrawn("q"), opened(second.replacing(#""id":"q""#, with: #""id":"q2""#))])
+        #expect(scene.take() == ["request.withdrawn q", "request.opened q2"])
+    }
+
+    @Test func `its agent takes it back, and what is over stays as it is`() throws {
+        var scene = try scene()
+        _ = try scene.write([opened(approval)])
+        _ = scene.take()
+        #expect(code { try scene.write([withdrawn("q"), Scene.append("none", 0, "x")]) } == .partNotFound)
+        #expect(scene.machine.allRequests.map(\.state) == [.open] && scene.machine.nextWakeUp != nil)
+        _ = try scene.write([withdrawn("q")])
+        #expect(scene.take() == ["request.withdrawn q"])
+        #expect(scene.machine.allRequests.map(\.reason) == ["by_agent"] && scene.machine.nextWakeUp == nil)
+        _ = try scene.write([withdrawn("q")])
+        #expect(scene.take() == [])
+        #expect(code { try scene.write([withdrawn("none")]) } == .requestNotFound)
+        _ = try scene.run("r2")
+        #expect(code { try scene.write([withdrawn("q")], run: "r2") } == .requestNotFound)
+    }
+
+    @Test func `a step that is begun again takes back what its earlier attempt asked, and only that`() throws {
+        var scene = try scene()
+        let step = AgentEvent.stepStarted(id: StepID("a")!)
+        _ = try scene.write([opened(#"{"id":"before","kind":"text","prompt":"?"}"#), step, opened(approval)])
+        _ = scene.take()
+        #expect(scene.machine.request(AgentRequestID("q")!)?.opening.step == StepID("a")!)
+        let before = try scene.machine.snapshot()
+        #expect(code { try scene.write([step, Scene.append("none", 0, "x")]) } == .partNotFound)
+        #expect(try scene.machine.snapshot() == before)
+        _ = try scene.write([step])
+        #expect(scene.take() == ["request.withdrawn q", "step.started a 2"])
+        #expect(scene.machine.allRequests.map(\.state) == [.open, .withdrawn])
+        #expect(scene.machine.allRequests.map(\.reason) == [nil, "superseded"])
+        #expect(
+            code {
+                try scene.machine.answer(
+                    AgentRequestID("q")!, reply("a", "true", digest: digest), by: scene.ada, at: scene.at)
+            } == .requestWithdrawn)
     }
 
     @Test func `an approval of a tool call is bound to the call's text, which has to be whole`() throws {

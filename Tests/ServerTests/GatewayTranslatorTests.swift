@@ -26,8 +26,8 @@ import ThroughlineServer
             ([id.value, head.kind.rawValue] + [head.name, head.call].compactMap(\.self)).joined(separator: " ")
         case .partAppended(let id, let offset, let text): "\(id) @\(offset) \(String(decoding: text, as: UTF8.self))"
         case .partEnded(let id, let status): "\(id) \(status.rawValue)"
-        case .stepStarted, .stepEnded, .requestOpened, .runUpdated, .runWaiting, .runResumed, .commandApplied,
-            .commandDeferred:
+        case .stepStarted, .stepEnded, .requestOpened, .requestWithdrawn, .runUpdated, .runWaiting, .runResumed,
+            .commandApplied, .commandDeferred:
             "\(event)"
         }
     }

@@ -11,6 +11,8 @@ public enum AgentEvent: Hashable, Sendable {
     case stepStarted(id: StepID, attempt: Int? = nil, label: String? = nil)
     case stepEnded(id: StepID, status: PieceStatus = .complete)
     indirect case requestOpened(RequestDraft)
+    /// The agent no longer needs an answer.
+    case requestWithdrawn(id: AgentRequestID)
     /// What is given replaces what was before. `usage`: what the run has used so far, in all.
     case runUpdated(label: String? = nil, progress: [UInt8]? = nil, usage: [UInt8]? = nil)
     case runWaiting(reason: String)

@@ -2,6 +2,7 @@ extension AgentRequest.Opening {
     func writeMembers(to writer: inout JSONWriter) {
         writer.field("kind", kind.rawValue)
         writer.field("prompt", prompt)
+        writer.field("step", step?.value)
         writer.field("part", part?.value)
         writer.field("tool", tool)
         writer.field("arguments", raw: arguments)
@@ -27,7 +28,7 @@ extension AgentRequest.Opening {
             let deadline = value["deadline"]?.integer
         else { return nil }
         self.init(
-            kind: kind, prompt: value["prompt"]?.string ?? "", part: value.id("part"),
+            kind: kind, prompt: value["prompt"]?.string ?? "", step: value.id("step"), part: value.id("part"),
             arguments: value["arguments"]?.compact, digest: value["digest"]?.string,
             choices: (value["choices"]?.elements ?? []).compactMap(AgentRequest.Choice.init(stored:)),
             schema: value["schema"]?.compact, tool: value["tool"]?.string,

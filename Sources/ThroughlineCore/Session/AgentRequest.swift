@@ -14,7 +14,7 @@ public struct AgentRequest: Hashable, Sendable {
         case open, resolved
         /// Nobody answered in time. With a default, that is the answer.
         case expired
-        /// Its run ended first.
+        /// Its run or its step's attempt ended first, or its agent took it back.
         case withdrawn
     }
 
@@ -50,6 +50,8 @@ public struct AgentRequest: Hashable, Sendable {
     public struct Opening: Hashable, Sendable {
         public var kind: Kind
         public var prompt: String
+        /// The step that was open when it was asked.
+        public var step: StepID?
         /// The tool call that it is about.
         public var part: PartID?
         /// Compact JSON.
@@ -66,12 +68,14 @@ public struct AgentRequest: Hashable, Sendable {
         public var who: Who
 
         public init(
-            kind: Kind, prompt: String, part: PartID? = nil, arguments: [UInt8]? = nil, digest: String? = nil,
+            kind: Kind, prompt: String, step: StepID? = nil, part: PartID? = nil, arguments: [UInt8]? = nil,
+            digest: String? = nil,
             choices: [Choice] = [], schema: [UInt8]? = nil, tool: String? = nil, deadline: Timestamp,
             fallback: [UInt8]? = nil, who: Who = .people
         ) {
             self.kind = kind
             self.prompt = prompt
+            self.step = step
             self.part = part
             self.arguments = arguments
             self.digest = digest
@@ -141,7 +145,7 @@ public struct RequestDraft: Hashable, Sendable {
 
 /// What happened to a request.
 public enum RequestEvent: Hashable, Sendable {
-    /// Also when its content changed: then answers to what it was before are void.
+    /// Also when the arguments of an approval changed: then answers to what they were before are void.
     case opened(id: AgentRequestID, run: RunID, AgentRequest.Opening)
     case resolved(id: AgentRequestID, AgentRequest.Reply)
     case expired(id: AgentRequestID, value: [UInt8]?)

@@ -1,6 +1,6 @@
 extension SessionMachine {
-    /// Has an operator answer: from now on agents' output is refused, and what they have begun ends where it is. False if the
-    /// command is known: nothing happens again.
+    /// Has an operator answer: from now on agents' output is refused, and what they have begun ends where it is. Inputs that were
+    /// offered to them are the operator's. False if the command is known: nothing happens again.
     ///
     /// Its holder may take it again, which sets its time anew.
     public mutating func takeBaton(_ id: CommandID, by: Participant, at: Timestamp) throws(Refusal) -> Bool {
@@ -11,6 +11,9 @@ extension SessionMachine {
         emit(.baton(.taken(limitMilliseconds: limits.batonMilliseconds, command: id)), by: by, at: at)
         for run in activeRuns {
             for message in runs[run]?.openMessages ?? [] { finish(message, as: .interrupted, by: by, at: at) }
+            for command in runs[run]?.pending ?? [] where commands[command]?.input != nil {
+                expire(command, reason: "taken_over", at: at)
+            }
         }
         emit(.commandApplied(.init(id: id)), by: .server, at: at)
         return true

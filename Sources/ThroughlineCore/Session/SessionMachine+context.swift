@@ -18,7 +18,9 @@ extension SessionMachine {
             switch piece {
             case .input(let input):
                 if input.id == leaf { last = units.count }
-                units.append(.init(role: "user", text: Self.text(of: input)))
+                units.append(.init(role: "user", text: Self.text(of: input.parts)))
+            case .steer(let command):
+                units.append(.init(role: "user", text: Self.text(of: command.order.parts)))
             case .message(let message):
                 units += Self.units(of: message, results: message.run.flatMap { results[$0] } ?? [:])
             }
@@ -29,10 +31,13 @@ extension SessionMachine {
     /// What a conversation is made of.
     public enum Said: Sendable {
         case input(Input)
+        /// A command whose words the agent took in.
+        case steer(Command)
         case message(Message)
     }
 
-    /// The inputs of a branch, each with what was said in answer to it, in order. What nobody has taken, but for the last input, what
+    /// The inputs of a branch, each with what was said in answer to it, in order; what a run took in while it was at work stands
+    /// where it came. What nobody has taken, but for the last input, what
     /// was superseded and what sub-runs say are left out.
     public func conversation(upTo leaf: InputID?, for clearance: Audience = .agents) -> [Said] {
         conversation(upTo: leaf, messages(for: clearance).filter { !$0.isSuperseded })
@@ -46,7 +51,12 @@ extension SessionMachine {
             // What nobody has taken comes last; what an operator answered stands where it came.
             let waits = input.state == .queued ? UInt64.max : input.sequence.rawValue
             let begun = input.run.flatMap { runs[$0]?.sequence }?.rawValue ?? waits
-            return ((begun, 0, input.sequence.rawValue), .input(input))
+            let isSteer = input.sequence.rawValue > begun
+            return ((begun, isSteer ? 1 : 0, input.sequence.rawValue), .input(input))
+        }
+        for command in commands.items where command.isSteerTakenIn {
+            guard let run = command.run.flatMap({ runs[$0] }), isHeard(run, followed: followed) else { continue }
+            placed.append(((run.sequence.rawValue, 1, command.sequence.rawValue), .steer(command)))
         }
         for message in messages {
             guard let place = place(of: message, followed: followed) else { continue }
@@ -60,8 +70,13 @@ extension SessionMachine {
         guard let run = message.run.flatMap({ runs[$0] }) else {
             return (message.sequence.rawValue, 1, message.sequence.rawValue)
         }
-        guard run.parent == nil, run.inputs.isEmpty || run.inputs.contains(where: followed.contains) else { return nil }
+        guard isHeard(run, followed: followed) else { return nil }
         return (run.sequence.rawValue, 1, message.sequence.rawValue)
+    }
+
+    /// Whether what a run says belongs to the branch.
+    private func isHeard(_ run: Run, followed: Set<InputID>) -> Bool {
+        run.parent == nil && (run.inputs.isEmpty || run.inputs.contains(where: followed.contains))
     }
 
     /// The last input of what the conversation follows that was taken, else the last that waits.
@@ -83,8 +98,8 @@ extension SessionMachine {
         return results
     }
 
-    private static func text(of input: Input) -> String {
-        input.parts.map { text(of: $0.head, $0.text) }.filter { !$0.isEmpty }.joined(separator: "\n\n")
+    private static func text(of parts: [InputPart]) -> String {
+        parts.map { text(of: $0.head, $0.text) }.filter { !$0.isEmpty }.joined(separator: "\n\n")
     }
 
     /// What is no text is named.
@@ -145,6 +160,11 @@ extension Message {
         guard role == .operator, audience != .everyone, !text.isEmpty else { return text }
         return "The operator \(by.id), to you and not to the user:\n\n\(text)"
     }
+}
+
+extension Command {
+    /// Whether an agent has taken in what it says, and it is no input.
+    fileprivate var isSteerTakenIn: Bool { state == .applied && input == nil && !order.parts.isEmpty }
 }
 
 extension Input.State {

@@ -60,9 +60,13 @@ extension SessionMachine {
             guard known.run == run.id, known.state == .open else {
                 throw Refusal(.idTaken, "There is a request \(draft.id) already. Use another id.")
             }
-            var same = opening
-            same.deadline = known.opening.deadline
-            if same == known.opening { return false }
+            if opening.asks(theSameAs: known.opening) { return false }
+            guard opening.mayReplace(known.opening) else {
+                throw Refusal(
+                    .idTaken,
+                    "The request \(draft.id) is open, and only the arguments of an approval can change. Withdraw it, and "
+                        + "use another id.")
+            }
         } else {
             guard openRequests.count < limits.openRequests else {
                 throw Refusal(.tooMany, "\(limits.openRequests) requests are open already. Wait for answers.")
@@ -84,6 +88,7 @@ extension SessionMachine {
         if opening.kind == .approval, opening.digest == nil {
             throw Refusal(.eventInvalid, "An approval names its arguments, the part that holds them, or their digest.")
         }
+        opening.step = runs[run.id].flatMap { openStep(of: $0) }
         opening.deadline = Timestamp(
             milliseconds: max(at, lastAt).rawValue + (draft.milliseconds ?? limits.defaultRequestMilliseconds))
         if let fallback = opening.fallback, let flaw = opening.flaw(of: fallback, limits) {
@@ -112,6 +117,11 @@ extension SessionMachine {
     mutating func revertRequest(_ id: AgentRequestID, to previous: AgentRequest?) {
         if let previous, let index = requests.index(of: id) {
             requests[index] = previous
+            if !openRequests.contains(id) {
+                openRequests = (openRequests + [id]).sorted {
+                    requests.index(of: $0) ?? 0 < requests.index(of: $1) ?? 0
+                }
+            }
             timers.set(.request(id), at: previous.opening.deadline)
         } else {
             requests.removeLast(id: id)
@@ -125,6 +135,28 @@ extension SessionMachine {
         for id in openRequests where requests[id]?.run == run {
             emit(.request(.withdrawn(id: id, reason: "run_\(reason.rawValue)")), by: .server, at: at)
         }
+    }
+
+    /// A step is begun again: nobody need answer what its earlier attempt asked.
+    mutating func withdrawRequests(ofStep step: StepID, of run: RunID, at: Timestamp, undo: inout [Undo]) {
+        for id in openRequests {
+            guard let request = requests[id], request.run == run, request.opening.step == step else { continue }
+            withdraw(request, as: "superseded", by: .server, at: at, undo: &undo)
+        }
+    }
+
+    mutating func withdraw(
+        _ request: AgentRequest, as reason: String, by: Participant, at: Timestamp, undo: inout [Undo]
+    ) {
+        undo.append(.requestChanged(request.id, previous: request))
+        emit(.request(.withdrawn(id: request.id, reason: reason)), by: by, at: at)
+    }
+
+    func request(_ id: AgentRequestID, of run: Run) throws(Refusal) -> AgentRequest {
+        guard let request = requests[id], request.run == run.id else {
+            throw Refusal(.requestNotFound, "The run \(run.id) has no request \(id).")
+        }
+        return request
     }
 
     /// The time of a request is over.
@@ -178,6 +210,18 @@ extension SessionMachine {
 }
 
 extension AgentRequest.Opening {
+    func asks(theSameAs known: Self) -> Bool {
+        var same = self
+        same.deadline = known.deadline
+        same.step = known.step
+        return same == known
+    }
+
+    /// An answer to what is replaced must not be taken for one to this: it names another digest.
+    func mayReplace(_ known: Self) -> Bool {
+        kind == .approval && known.kind == .approval && tool == known.tool && digest != known.digest
+    }
+
     /// What is wrong with an answer; `nil` if it fits.
     func flaw(of answer: [UInt8], _ limits: SessionLimits) -> String? {
         guard answer.count <= limits.requestValue else { return "it has at most \(limits.requestValue) bytes" }

@@ -24,6 +24,7 @@ extension SessionMachine {
             messages[$0].run == run.id && messages[$0].step == id && !messages[$0].isSuperseded
         }
         undo.append(.steps(steps, shown: shown))
+        withdrawRequests(ofStep: id, of: run.id, at: at, undo: &undo)
         emit(.stepStarted(id: id, run: run.id, attempt: attempt ?? next, label: label), by: agent, at: at)
     }
 

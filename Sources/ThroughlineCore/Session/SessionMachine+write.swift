@@ -70,7 +70,7 @@ extension SessionMachine {
         case partEnded(PartID)
         /// The steps as they were, and the messages that were not superseded.
         case steps([Step], shown: [Int])
-        indirect case requestOpened(AgentRequestID, previous: AgentRequest?)
+        indirect case requestChanged(AgentRequestID, previous: AgentRequest?)
         indirect case runChanged(Run)
         indirect case commandChanged(Command, of: Run, input: Input?)
     }
@@ -112,7 +112,10 @@ extension SessionMachine {
             undo.append(.partEnded(id))
         case .requestOpened(let draft):
             let previous = requests[draft.id]
-            if try open(draft, of: run, at: at) { undo.append(.requestOpened(draft.id, previous: previous)) }
+            if try open(draft, of: run, at: at) { undo.append(.requestChanged(draft.id, previous: previous)) }
+        case .requestWithdrawn(let id):
+            let request = try self.request(id, of: run)
+            if request.state == .open { withdraw(request, as: "by_agent", by: agent, at: at, undo: &undo) }
         case .runUpdated, .runWaiting, .runResumed: try change(run, event, at: at, undo: &undo)
         case .commandApplied(let id):
             let command = try pendingCommand(id, of: run)
@@ -247,7 +250,7 @@ extension SessionMachine {
         case .steps(let steps, let shown):
             if let index = runs.index(of: run) { runs[index].steps = steps }
             for index in shown { messages[index].isSuperseded = false }
-        case .requestOpened(let id, let previous):
+        case .requestChanged(let id, let previous):
             revertRequest(id, to: previous)
         case .runChanged(let run): put(back: run)
         case .commandChanged(let command, let run, let input):

@@ -22,6 +22,7 @@ extension OperationDecoder {
             let part = try member(value, "part")
             return .partEnded(id: try requiredID(part, "id"), status: try status(part))
         case "request.opened": return try requestOpened(member(value, "request"))
+        case "request.withdrawn": return .requestWithdrawn(id: try requiredID(try member(value, "request"), "id"))
         case "message.started": return try messageStarted(member(value, "message"))
         case "step.started": return try stepStarted(member(value, "step"))
         case "step.ended":
@@ -38,8 +39,8 @@ extension OperationDecoder {
         default:
             throw Refusal(
                 .eventUnsupported,
-                "An agent writes step.*, message.*, part.*, request.opened, run.updated, run.waiting, run.resumed, "
-                    + "command.applied and command.deferred.")
+                "An agent writes step.*, message.*, part.*, request.opened, request.withdrawn, run.updated, run.waiting, "
+                    + "run.resumed, command.applied and command.deferred.")
         }
     }
 

@@ -18,6 +18,8 @@ struct Job {
     var awaited: Set<String> = []
     /// After this write nothing more is sent: the run is paused.
     var lastBeforePause: Int?
+    /// The tokens that it has used, where there is a limit to them.
+    var used: Int?
     /// It writes no more, and ends its run as failed.
     var hasGivenUp = false
     /// The commands that it has heard of, and those of them that go with the next write.
@@ -131,7 +133,7 @@ extension AgentEvent {
         case .stepStarted(let id, _, _): "step \(id)"
         case .stepEnded(let id, _): "end step \(id)"
         case .requestOpened(let draft): "request \(draft.id)"
-        case .runUpdated, .runWaiting, .runResumed, .commandApplied, .commandDeferred: nil
+        case .requestWithdrawn, .runUpdated, .runWaiting, .runResumed, .commandApplied, .commandDeferred: nil
         }
     }
 }

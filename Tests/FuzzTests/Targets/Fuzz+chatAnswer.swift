@@ -53,8 +53,8 @@ private struct Story {
         case .partEnded(let id, _):
             try require(parts[id]?.isOpen == true, "part \(id) ends, but is not open")
             parts[id]?.isOpen = false
-        case .requestOpened, .stepStarted, .stepEnded, .runUpdated, .runWaiting, .runResumed, .commandApplied,
-            .commandDeferred:
+        case .requestOpened, .requestWithdrawn, .stepStarted, .stepEnded, .runUpdated, .runWaiting, .runResumed,
+            .commandApplied, .commandDeferred:
             throw Violation(description: "an event that no upstream can make")
         }
     }

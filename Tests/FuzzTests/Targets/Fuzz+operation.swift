@@ -87,6 +87,7 @@ extension FuzzTarget {
             body = .stepStarted(id: id, run: RunID(unchecked: "r"), attempt: attempt, label: label)
         case .stepEnded(let id, let status): body = .stepEnded(id: id, run: RunID(unchecked: "r"), status: status)
         case .requestOpened(let draft): return try check(draft, decoder.limits)
+        case .requestWithdrawn(let id): body = .request(.withdrawn(id: id, reason: "by_agent"))
         case .runUpdated(let label, let progress, let usage):
             try require((label?.utf8.count ?? 0) <= decoder.limits.label, "a label is too long")
             body = .runUpdated(.init(id: RunID(unchecked: "r"), label: label, progress: progress, usage: usage))

@@ -25,6 +25,7 @@ extension AgentRequest.Opening: StateCodable {
     func write(to writer: inout StateWriter) {
         writer.text(kind.rawValue)
         writer.text(prompt)
+        writer.optional(step?.value)
         writer.optional(part?.value)
         writer.optional(arguments) { $0.text($1) }
         writer.optional(digest)
@@ -42,7 +43,8 @@ extension AgentRequest.Opening: StateCodable {
 
     init(from reader: inout StateReader) throws(StateError) {
         self.init(
-            kind: try reader.name(), prompt: try reader.string(), part: try reader.optionalID(),
+            kind: try reader.name(), prompt: try reader.string(), step: try reader.optionalID(),
+            part: try reader.optionalID(),
             arguments: try reader.optionalText(), digest: try reader.optionalString(),
             choices: try reader.list { reader throws(StateError) in
                 AgentRequest.Choice(id: try reader.string(), label: try reader.optionalString())
