@@ -60,6 +60,12 @@ extension Action {
                 guard let request = bounds.requests.first(where: { machine.request($0) == nil }) else { return }
                 try ask(request, run, &machine)
             },
+            Action("\(run) takes what it asked back") { (machine) throws(Refusal) in
+                guard let open = machine.allRequests.first(where: { $0.run == run && $0.state == .open }) else {
+                    return
+                }
+                try write([.requestWithdrawn(id: open.id)], run, &machine)
+            },
             Action("\(run) waits for something") { (machine) throws(Refusal) in
                 try write([.runWaiting(reason: "rate limit")], run, &machine)
             },

@@ -20,6 +20,9 @@ extension Action {
     private static let people: [Action] = [
         Action("ada asks i1") { (machine) throws(Refusal) in try add(Scope.first, by: Scope.ada, &machine) },
         Action("bob asks i2") { (machine) throws(Refusal) in try add(Scope.second, by: Scope.bob, &machine) },
+        Action("bob offers i2 to who is at work") { (machine) throws(Refusal) in
+            try add(Scope.second, followUp: .steer, by: Scope.bob, &machine)
+        },
         Action("ada edits i1") { (machine) throws(Refusal) in
             try add(Scope.edit, replacing: Scope.first, by: Scope.ada, &machine)
         },
@@ -55,10 +58,12 @@ extension Action {
     ]
 
     static func add(
-        _ input: InputID, replacing: InputID? = nil, by: Participant, _ machine: inout SessionMachine
+        _ input: InputID, followUp: FollowUp? = nil, replacing: InputID? = nil, by: Participant,
+        _ machine: inout SessionMachine
     ) throws(Refusal) {
         _ = try machine.addInput(
-            input, parts: [InputPart(text: "?")], agent: nil, replaces: replacing, by: by, at: Scope.time)
+            input, parts: [InputPart(text: "?")], agent: nil, followUp: followUp, replaces: replacing, by: by,
+            at: Scope.time)
     }
 
     private static func order(_ number: Int, _ order: CommandOrder, by: Participant) -> Action {

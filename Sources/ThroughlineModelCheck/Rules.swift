@@ -84,7 +84,10 @@ enum Rules {
 
     private static func isLegal(_ before: Input.State?, _ after: Input.State) -> Bool {
         switch (before, after) {
-        case (nil, .queued), (nil, .withdrawn): true
+        case (nil, .queued), (nil, .steering), (nil, .withdrawn): true
+        case (.steering?, .steering), (.steering?, .queued), (.steering?, .withdrawn): true
+        // Taken in, and its run may end in the same step.
+        case (.steering?, .claimed): true
         case (.queued?, .queued), (.queued?, .claimed), (.queued?, .withdrawn): true
         case (.claimed?, .claimed), (.claimed?, .answered), (.claimed?, .unanswered), (.claimed?, .cancelled): true
         case (let before?, _): before == after
@@ -121,7 +124,8 @@ enum Rules {
         for (id, input) in view.inputs {
             let isHeld = input.run.flatMap { view.runs[$0]?.state }.map { !$0.isOver } ?? false
             try require(
-                (input.state == .claimed) == isHeld, "input \(id) is \(input.state), its run is held: \(isHeld)")
+                (input.state == .claimed || input.state == .steering) == isHeld,
+                "input \(id) is \(input.state), its run is held: \(isHeld)")
         }
         for message in machine.allMessages where message.isSuperseded {
             try require(message.status != .streaming, "message \(message.id) is superseded and open")

@@ -101,6 +101,14 @@ extension World {
                 }
             }
             counts.add(.batonTimedOut, state.batonTimeouts)
+            for run in state.runs.all {
+                let id = run["id"]?.text ?? ""
+                if run["parent"] != nil { counts.add(.runBelow) }
+                if state.held[id] == run["state"]?.text { counts.add(.runWaited) }
+                let above = run["parent"].flatMap { state.stateOf(run: $0.text) }
+                if above == "cancelled", run["state"]?.text == "cancelled" { counts.add(.familyStopped) }
+                if run["error"]?["code"]?.text == "budget_exceeded" { counts.add(.budgetExceeded) }
+            }
             counts.add(.runOrphaned, state.commands.order.count { $0.hasPrefix("orphan-") })
             for command in state.commands.all {
                 guard let input = command["target"]?["input"]?.text, let added = state.inputs.byID[input],

@@ -10,7 +10,7 @@ import ThroughlineModelCheck
     }
 
     /// To the end: nothing is left to visit. All of each kind at once take minutes, and are visited by hand.
-    @Test(arguments: [(1, 1, 2), (2, 1, 0)])
+    @Test(arguments: [(1, 1, 2), (2, 1, 0), (2, 0, 1)])
     func `keeps the rules until there is no other`(runs: Int, requests: Int, commands: Int) {
         let report = Exploration.run(.control(runs: runs, requests: requests, commands: commands))
         expect(report)

@@ -88,7 +88,7 @@ final class Agent {
             guard world.isOverdue(call) else { return }
             world.counts.add(.retry)
             calls = []
-        } else if world.random.chance(8), let session = world.anySession() {
+        } else if world.random.chance(4), let session = world.anySession() {
             return startRun(session)
         }
         if work == nil {
@@ -139,7 +139,13 @@ final class Agent {
         number += 1
         let run = RunID("a\(index)-r\(number)")!
         session.runs[Hold(run: run.value, epoch: 1)] = SessionModel.RunModel()
-        let start = Operation.StartRun(id: run, agent: name, leaseMilliseconds: leaseMilliseconds)
+        var start = Operation.StartRun(
+            id: run, agent: name, parent: world.random.chance(4) ? nil : session.someActiveRun(&world.random),
+            waitsForChildren: !world.random.chance(3), leaseMilliseconds: leaseMilliseconds)
+        if world.random.chance(4) {
+            let json = world.random.chance(2) ? #"{"seconds":1}"# : #"{"tokens":100}"#
+            start.budget = (try? JSONDocument.parse(Array(json.utf8))).flatMap { RunBudget($0) }
+        }
         let call = perform(.startRun(start), session) { [unowned self] answer, server in
             requireRun(run, session, server)
             _ = answer
@@ -147,6 +153,7 @@ final class Agent {
             guard job == nil, case .success(let answer) = result else { return }
             let body = try? JSONDocument.parse(answer.body)
             hold(session, run, 1, body?["lease"]?["token"]?.string ?? "")
+            if start.budget?.tokens != nil { job?.used = 0 }
         }
         if let call { calls = [call] }
     }
@@ -196,7 +203,12 @@ final class Agent {
     }
 
     private func beat(_ job: Job) {
-        send(.heartbeat(run: job.run, token: job.token), job) { _ in
+        var operation = Operation.heartbeat(run: job.run, token: job.token)
+        if let used = job.used {
+            self.job?.used = used + world.random.below(60)
+            operation = .spend(run: job.run, token: job.token, usage: Array("{\"tokens\":\(used)}".utf8))
+        }
+        send(operation, job) { _ in
         } then: { [unowned self] in
             hear($0)
         }
@@ -271,7 +283,7 @@ final class Agent {
             heldUntil = world.now + 300
             sendAgain()
         case .messageEnded, .partEnded, .idTaken: job?.giveUp()
-        case .runEnded, .runCancelled, .runFenced:
+        case .runEnded, .runCancelled, .runFenced, .budgetExceeded:
             if wasFrozen { world.counts.add(.frozenFenced) }
             leave()
         default: leave()

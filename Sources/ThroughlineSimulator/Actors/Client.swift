@@ -63,7 +63,9 @@ final class Client {
             begin(.command(id: CommandID("\(name)-c\(number)")!, order), session)
         case 17 where world.random.chance(2): order(session)
         case 17: begin(.update(SessionPatch(title: "\(session.marker) \(number)")), session)
-        case 18, 19, 20: lookAtSnapshot(session)
+        case 18, 19: lookAtSnapshot(session)
+        case 20 where world.random.chance(2): call = world.fork(session, by: participant)
+        case 20: lookAtSnapshot(session)
         case 21:
             if world.random.chance(3), let id = someInput(session) {
                 begin(.selectBranch(input: id), session)

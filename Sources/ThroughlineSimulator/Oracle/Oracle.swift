@@ -12,6 +12,9 @@ final class Oracle {
 
     init(_ disk: SimulatedDisk) { self.disk = disk }
 
+    /// The copies that somebody asked for.
+    var forks: [ForkModel] = []
+
     func makeSession() -> SessionModel {
         let model = SessionModel(sessions.count + 1, disk.clock)
         sessions.append(model)
@@ -55,6 +58,12 @@ final class Oracle {
         }
     }
 
+    func withoutFaults(_ body: () throws -> Void) throws {
+        disk.plan.isPaused = true
+        defer { disk.plan.isPaused = false }
+        try body()
+    }
+
     /// What was acknowledged is there now. When the store reads no more, the audit after the next start finds out.
     func checkAcknowledged(_ session: SessionModel, _ server: SimulatedServer) throws(Violation) {
         guard !server.isClosed else { return }
@@ -78,12 +87,15 @@ final class Oracle {
                 try session.checkAcknowledged()
             }
         }
+        for fork in forks { check { () throws(Violation) in try self.check(fork, server) } }
         let damaged = server.store.metrics.damagedStreams
         if damaged > 0 { fail("\(damaged) streams count as damaged, and no bit was changed") }
     }
 
     /// No byte of an erased session is in any file.
     func checkGone(_ session: SessionModel) {
+        // What was copied is said in the copy.
+        guard !forks.contains(where: { $0.source === session }) else { return }
         check { () throws(Violation) in
             let files = disk.files(containing: Array(session.marker.utf8))
             guard files.isEmpty else { throw Violation("\(session.id) is erased, and its text is in \(files)") }
@@ -107,6 +119,10 @@ final class Oracle {
                 guard let hold else { return }
                 try catchUp(session, server)
                 if !session.isErased, session.state.isActive(run: hold.run) { throw wrong }
+            case .budgetExceeded:
+                guard let hold else { throw wrong }
+                try catchUp(session, server)
+                if !session.isErased, !session.state.isOverBudget(hold.run) { throw wrong }
             case .runFenced:
                 guard let hold else { throw wrong }
                 try catchUp(session, server)

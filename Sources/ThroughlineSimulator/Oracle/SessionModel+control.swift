@@ -14,6 +14,8 @@ extension SessionModel {
                 throw Violation("run \(run) is cancelled by command \(command), which nobody sent")
             }
         case "lost": try checkSilence(of: model, run)
+        case "failed" where event["run"]?["error"]?["code"]?.text == "budget_exceeded":
+            guard state.isOverBudget(run) else { throw Violation("run \(run) is within its budget, and ends") }
         default:
             guard model.endsAsked.contains(reason) else {
                 throw Violation("run \(run) ends as \(reason), and its agent did not say so")

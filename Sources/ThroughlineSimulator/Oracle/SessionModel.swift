@@ -1,4 +1,5 @@
 import ThroughlineCore
+import ThroughlineTestKit
 
 /// One agent's hold of a run.
 struct Hold: Hashable, Comparable, CustomStringConvertible {
@@ -106,6 +107,14 @@ final class SessionModel {
         }
     }
 
+    /// A run that was active when the session was looked at last, if there is any; rather one that waits for those below it.
+    func someActiveRun(_ random: inout SeededRandom) -> RunID? {
+        let active = state.runs.order.filter { state.isActive(run: $0) }
+        let waiting = active.filter { state.runs.byID[$0]?["waitsForChildren"] != nil }
+        let among = waiting.isEmpty ? active : waiting
+        return among.isEmpty ? nil : RunID(random.pick(among))
+    }
+
     /// The output of a run is what its agent sent, in order, each write once.
     private func check(_ run: String, _ what: String) throws(Violation) {
         let run = Hold(run: run, epoch: state.epochOf(run: run))
@@ -152,7 +161,7 @@ final class SessionModel {
             if count < run.acknowledged {
                 throw missing("write \(run.acknowledged) of run \(id), of which \(count) are there")
             }
-            if let end = run.end, state.stateOf(run: id.run) != end { throw missing("the end of run \(id) as \(end)") }
+            if let end = run.end, !state.hasEnded(id.run, as: end) { throw missing("the end of run \(id) as \(end)") }
         }
     }
 

@@ -5,6 +5,7 @@ extension SessionReducer {
         let run = event["request"]?["run"]?.text ?? ""
         try requireActive(run)
         try requireNoBaton()
+        try requireFamily(of: run)
         if let known = requests.byID[id] {
             guard known["state"]?.text == "open" else {
                 throw Violation("event \(seq) opens request \(id) after its end")

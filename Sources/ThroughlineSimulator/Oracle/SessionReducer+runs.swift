@@ -3,6 +3,8 @@ extension SessionReducer {
     mutating func changeRun(_ event: Plain) throws(Violation) {
         guard let run = event["run"], let id = run["id"] else { throw Violation("event \(seq) is about no run") }
         try requireActive(id.text)
+        try requireFamily(of: id.text)
+        if let end = run["end"] { try holdBack(id.text, end) }
         try change(\.runs, id) {
             for name in ["label", "progress", "usage"] where run[name] != nil { $0[name] = run[name] }
             switch event["type"]?.text {
@@ -22,6 +24,11 @@ extension SessionReducer {
         if let id = event["run"]?["id"]?.text, runs.byID[id] != nil { return try takeOn(event, id) }
         try add(to: \.runs, event, "run", state: "active")
         guard let run = event["run"], let id = run["id"] else { return }
+        if let parent = run["parent"]?.text {
+            guard isActive(run: parent) || stateOf(run: parent) == "queued", held[parent] == nil else {
+                throw Violation("event \(seq) starts run \(id.text) under \(parent), which is over")
+            }
+        }
         try change(\.runs, id) { $0["lease"] = nil }
         for input in run["inputs"]?.elements ?? [] {
             guard inputs.byID[input.text]?["state"]?.text == "queued" else {
@@ -85,6 +92,7 @@ extension SessionReducer {
         guard isActive(run: id.text) || stateOf(run: id.text) == "queued" else {
             throw Violation("event \(seq) ends run \(id.text) again")
         }
+        try requireRightEnd(of: id.text, end)
         try change(\.runs, id) {
             $0["state"] = reason
             $0["ended"] = event["at"]

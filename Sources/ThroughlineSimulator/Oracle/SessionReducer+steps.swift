@@ -7,6 +7,7 @@ extension SessionReducer {
             throw Violation("event \(seq) starts no step")
         }
         try requireActive(run)
+        try requireFamily(of: run)
         step["run"] = nil
         step["status"] = .string("streaming")
         var steps = steps(of: run)
@@ -15,6 +16,11 @@ extension SessionReducer {
                 throw Violation("event \(seq) starts step \(id.text) of run \(run) again as the same attempt")
             }
             steps[place] = step
+            for request in requests.all where request["run"]?.text == run && request["step"] == id {
+                guard request["state"]?.text != "open" else {
+                    throw Violation("event \(seq) starts step \(id.text) of run \(run) again, and its request is open")
+                }
+            }
             try supersede(run) { $0 == id }
         } else {
             steps.append(step)

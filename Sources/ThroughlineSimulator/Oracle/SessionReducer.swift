@@ -31,6 +31,8 @@ struct SessionReducer {
     private var texts: [String: [UInt8]] = [:]
     private var messageOf: [String: String] = [:]
     var lastAt = 0
+    /// As what the runs will end, or have ended, that had to wait for those below them.
+    var held: [String: String] = [:]
     /// The epoch in which each run was last left without an agent.
     var lost: [String: Int] = [:]
     var branches: [(siblings: [String], selected: String)] = []
@@ -114,6 +116,10 @@ struct SessionReducer {
         return state
     }
 
+    func text(ofMessage id: String) -> String {
+        (partsOf[id] ?? []).map { String(decoding: texts[$0] ?? [], as: UTF8.self) }.joined(separator: "|")
+    }
+
     func stateOf(run: String) -> String? { runs.byID[run]?["state"]?.text }
     /// Whether a run is, or was since, another agent's than that of this epoch, or nobody's.
     func hasLost(_ run: String, epoch: Int) -> Bool { epochOf(run: run) > epoch || lost[run] ?? 0 >= epoch }
@@ -191,6 +197,7 @@ struct SessionReducer {
         guard let run = event["message"]?["run"]?.text else { return nil }
         try requireActive(run)
         try requireNoBaton()
+        try requireFamily(of: run)
         return (run, "message \(id)")
     }
 
@@ -281,11 +288,12 @@ struct SessionReducer {
         try requireActive(run)
         guard status?.text == "complete" else { return nil }
         try requireNoBaton()
+        try requireFamily(of: run)
         return (run, what)
     }
 
     func requireActive(_ run: String) throws(Violation) {
-        guard isActive(run: run) else {
+        guard isActive(run: run), held[run] == nil else {
             throw Violation("event \(seq) is of run \(run), which has ended")
         }
     }
