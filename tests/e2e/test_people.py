@@ -185,6 +185,7 @@ def test_who_may_not_see_a_part_sees_it_nowhere(server, api, role):
     whisper(start_run(api, "s", "bot"))
     reader = Api(server.port, f"someone; role={role}")
     tail = reader.snapshot("s")["seq"]
+    api.post("/v1/sessions/s/fork", {"id": "copy"}).ok(201)
     late = Socket(server.port, "someone", role)
     late.ask("attach", session="s", **{"from": "snapshot"})
     read = {
@@ -197,6 +198,10 @@ def test_who_may_not_see_a_part_sees_it_nowhere(server, api, role):
         "live": json.dumps(live.events_up_to(tail)),
         "late": json.dumps(late.frames),
         "sse": "".join(line.decode() for line in iter_until(sse, f"id: {tail}")),
+        "durable stream": reader.get("/v1/stream/sessions/s?offset=-1").body.decode(),
+        "copy": reader.get("/v1/sessions/copy").body.decode(),
+        "events of the copy": reader.get("/v1/sessions/copy/events").body.decode(),
+        "stream of the copy": reader.get("/v1/stream/sessions/copy?offset=-1").body.decode(),
     }
     for place, text in read.items():
         for secret, audience in SECRETS.items():
@@ -205,6 +210,9 @@ def test_who_may_not_see_a_part_sees_it_nowhere(server, api, role):
     for events in (reader.events("s"), live.events_up_to(tail)):
         assert comparable(replay(events).snapshot()) == comparable(reader.snapshot("s"))
     assert ("withheld" in read["page"]) == (role != "operator")
+    context = reader.get("/v1/sessions/s/context").ok(200).body.decode()
+    assert "for all" in context and "for operators" not in context, "what is for operators is for no model"
+    assert ("for agents" in context) == may_see(role, "for agents")
     [socket.close() for socket in (live, late)]
 
 
