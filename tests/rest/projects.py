@@ -79,8 +79,19 @@ def build_swift(project, *options):
         capture_output=True, text=True, timeout=1800)
     warnings = [line for line in result.stdout.splitlines() if "warning:" in line and re.search("/(Sources/(App|REST)|Tests)/", line)]
     assert result.returncode == 0 and not warnings, f"{warnings}\n{result.stdout[-6000:]}{result.stderr[-2000:]}"
-    shutil.copy(SWIFT_BUILD / "debug/App", project / "App")
+    # One that runs stays as it is.
+    shutil.copy(SWIFT_BUILD / "debug/App", project / "App.new")
+    (project / "App.new").replace(project / "App")
     return project
+
+
+def run_swift_tests(project, name, database):
+    """Runs the tests of a Swift project that was built with them, on PostgreSQL, too."""
+    result = subprocess.run(
+        [str(SWIFT_BUILD / f"debug/{name}PackageTests.xctest"), "--testing-library", "swift-testing"], capture_output=True, text=True, cwd=project,
+        timeout=300, env={**os.environ, "TEST_DATABASE_URL": database})
+    assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-4000:]
+    assert "with 2 test cases passed" in result.stdout + result.stderr
 
 
 class SessionServer:
