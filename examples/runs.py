@@ -16,6 +16,7 @@ PATIENCE_SECONDS = 60
 AWAY = (ConnectionError, http.client.HTTPException, TimeoutError, OSError)
 RETRIED = {408, 429, 500, 503}
 INTERRUPTED = {"part_ended", "message_ended"}
+STOPS = {"run_cancelled", "run_ended", "run_fenced", "budget_exceeded"}
 
 
 class Refused(Exception):
@@ -153,7 +154,7 @@ class Run:
         try:
             return self.heard(server.call("POST", f"{self.path}/{leaf}", body, {"Run-Lease": self.token, **(headers or {})}))
         except Refused as refusal:
-            if refusal.code in ("run_cancelled", "run_ended", "run_fenced"):
+            if refusal.code in STOPS:
                 self.stopped = refusal.code
                 self.over.set()
                 raise Stopped(refusal.code) from None

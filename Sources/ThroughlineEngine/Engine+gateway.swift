@@ -100,19 +100,8 @@ extension Engine {
     /// What was said in the branch that ends with an input, as far as it is for agents.
     public func conversation(
         of session: SessionID, upTo input: InputID?
-    ) async throws(Refusal) -> (inputs: [Input], messages: [Message]) {
-        let said = try await decided(on: session) { (state) throws(Refusal) in
-            state.machine.conversation(upTo: input)
-        }
-        var (inputs, messages): ([Input], [Message]) = ([], [])
-        for piece in said {
-            switch piece {
-            case .input(let input): inputs.append(input)
-            case .message(let message): messages.append(message)
-            case .steer: continue
-            }
-        }
-        return (inputs, messages)
+    ) async throws(Refusal) -> [SessionMachine.Said] {
+        try await decided(on: session) { (state) throws(Refusal) in state.machine.conversation(upTo: input) }
     }
 
     /// Takes work for an agent in this process.

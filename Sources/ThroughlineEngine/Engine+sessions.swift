@@ -229,6 +229,7 @@ extension Engine {
     /// What was decided and did not become durable is dropped: the session is read from the store anew by whoever needs it.
     private func failed(_ live: LiveSession, _ error: StoreError) {
         metrics.appendFailures.increment()
+        if case .failed(let reason) = error { storeFailed(reason) }
         let (finished, groups) = live.state.withLock { state in
             if state.retirement == nil { state.retire(.reload) }
             let finished = state.waiters.map(\.waiter)
@@ -238,7 +239,7 @@ extension Engine {
         directory.release(live)
         for waiter in finished { finish(waiter, Refusal(error)) }
         wake(groups)
-        if case .failed(let reason) = error { return storeFailed(reason) }
+        if case .failed = error { return }
         logger.warning("an append was refused", metadata: ["tl.session.id": "\(live.id)", "tl.reason": "\(error)"])
         timers.scheduleTask(in: .seconds(1)) { [weak self] in self?.watch(live.id) }
     }

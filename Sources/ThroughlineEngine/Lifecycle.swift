@@ -4,7 +4,7 @@ import ThroughlineCore
 
 /// Whether operations are taken, and what happens when the disk fails: the same for sessions and durable streams.
 final class Lifecycle: Sendable {
-    enum Phase: UInt8, AtomicRepresentable { case starting, ready, stopping }
+    enum Phase: UInt8, AtomicRepresentable { case starting, ready, stopping, failed }
 
     private let phase = Atomic(Phase.starting)
     private let failureHandler = Mutex(FailureHandler())
@@ -25,6 +25,7 @@ final class Lifecycle: Sendable {
         case .ready: return
         case .starting: throw Refusal(.stopping, "The server is starting. Try again in a moment.")
         case .stopping: throw Refusal(.stopping, "The server is stopping. Connect again in a moment.")
+        case .failed: throw Refusal(.storageFailed, "The disk failed, and the server stops. See the server's log.")
         }
     }
 
@@ -32,7 +33,9 @@ final class Lifecycle: Sendable {
         failureHandler.withLock { $0.run = handler }
     }
 
+    /// From now on nothing is answered: what can be read of a disk that failed need not be what is there after the next start.
     func storeFailed(_ reason: String) {
+        guard phase.exchange(.failed, ordering: .acquiringAndReleasing) != .failed else { return }
         logger.critical("the store failed; stopping", metadata: ["tl.reason": "\(reason)"])
         failureHandler.withLock { $0 }.run(reason)
     }

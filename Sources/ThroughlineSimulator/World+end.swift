@@ -31,7 +31,7 @@ extension World {
         guard oracle.violation == nil else { return }
         oracle.audit(server)
         countOutcomes()
-        for session in oracle.sessions where session.isErased { oracle.checkGone(session) }
+        for session in oracle.sessions where session.isErased { oracle.checkGone(session, server) }
         losePowerOnceMore()
     }
 
@@ -154,7 +154,7 @@ extension World {
         }
         disk.plan.isPaused = true
         settle(server)
-        for session in oracle.sessions where session.isErased { oracle.checkGone(session) }
+        for session in oracle.sessions where session.isErased { oracle.checkGone(session, server) }
         server.end()
         self.server = nil
     }

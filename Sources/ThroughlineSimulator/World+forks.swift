@@ -58,7 +58,13 @@ extension Oracle {
             !copy.queue.isEmpty || !copy.openRequests.isEmpty || copy.baton != nil
             || copy.runs.order.contains { copy.isActive(run: $0) || copy.stateOf(run: $0) == "queued" }
             || copy.messages.all.contains { $0["status"]?.text == "streaming" }
+            || copy.commands.all.contains { !["applied", "rejected", "expired"].contains($0["state"]?.text ?? "") }
         if isOpen { throw Violation("\(fork.id) is a copy, and something in it is open") }
+    }
+
+    /// Whether a copy of a session is there.
+    func isCopied(_ session: SessionModel, _ server: SimulatedServer) -> Bool {
+        forks.contains { $0.source === session && (try? read($0, server)) != nil }
     }
 
     /// The copy as the store has it; `nil` where it has none.

@@ -96,4 +96,49 @@ import ThroughlineCore
             #expect(followed(scene) == ["a", "b"])
         }
     }
+
+    @Test(arguments: [FollowUp.steer, .merge])
+    func `an input beside another has a run of its own, whatever the policy`(policy: FollowUp) throws {
+        var scene = Scene()
+        _ = try scene.input("a")
+        _ = try scene.run("r", inputs: ["a"])
+        func add(_ id: String, replacing: String? = nil) throws {
+            _ = try scene.machine.addInput(
+                InputID(id)!, parts: [InputPart(text: id)], agent: nil, followUp: policy,
+                replaces: replacing.map { InputID($0)! }, by: scene.ada, at: scene.at)
+        }
+        try add("a2", replacing: "a")
+        try add("a3", replacing: "a")
+        #expect(
+            scene.machine.input(InputID("a2")!)?.state == .queued
+                && scene.machine.pendingCommands(of: RunID("r")!).isEmpty)
+        // It follows a3, which r does not answer.
+        try add("b")
+        #expect(scene.machine.input(InputID("b")!)?.state == .queued)
+        _ = try scene.end("r")
+        #expect(scene.machine.claimableInputs(for: AgentName("bot")!).map(\.value) == ["a2"])
+        _ = try scene.run("r2", inputs: ["a2"])
+        _ = try scene.end("r2")
+        #expect(
+            scene.machine.claimableInputs(for: AgentName("bot")!).map(\.value)
+                == (policy == .merge ? ["a3", "b"] : ["a3"]))
+    }
+
+    @Test func `a command that becomes an input follows what the conversation follows`() throws {
+        var scene = Scene()
+        for id in ["a", "b"] {
+            _ = try scene.input(id)
+            _ = try scene.run("r-\(id)", inputs: [id])
+            _ = try scene.end("r-\(id)")
+        }
+        _ = try scene.machine.addInput(
+            InputID("b2")!, parts: [InputPart(text: "b2")], agent: nil, replaces: InputID("b")!, by: scene.ada,
+            at: scene.at)
+        try scene.machine.selectBranch(InputID("b")!, by: scene.ada, at: scene.at)
+        let steer = CommandOrder(
+            verb: .steer, target: .run(RunID("r-b")!), parts: [InputPart(text: "left")], becomesInput: true)
+        _ = try scene.machine.take(steer, as: CommandID("c")!, by: scene.ada, at: scene.at)
+        #expect(scene.machine.lineage(of: InputID("c")!).map(\.id.value) == ["a", "b", "c"])
+        #expect(scene.machine.selectedLeaf == InputID("c")!)
+    }
 }

@@ -116,6 +116,23 @@ import ThroughlineCore
         _ = try scene.run("r", token: "second")
         #expect(scene.machine.run(RunID("r")!)?.inputs.map(\.value) == ["i", "i2"])
         #expect(try messages(scene) == taken, "what was said after the step is superseded, and what it took in is not")
+        #expect(try messages(scene, branch: "i") == taken, "as its agent asks for it")
+    }
+
+    @Test func `has all inputs that a run answers together, by whichever is asked for`() throws {
+        var scene = Scene()
+        try say(&scene, "a", "one")
+        for id in ["b", "c"] {
+            _ = try scene.machine.addInput(
+                InputID(id)!, parts: [InputPart(text: "ask \(id)")], agent: nil, followUp: .merge, by: scene.ada,
+                at: scene.at)
+        }
+        let claimable = scene.machine.claimableInputs(for: AgentName("bot")!).map(\.value)
+        #expect(claimable == ["b", "c"])
+        _ = try scene.run("r", inputs: claimable)
+        for branch in ["b", "c"] {
+            #expect(try messages(scene, branch: branch) == ["user ask a", "assistant one", "user ask b", "user ask c"])
+        }
     }
 
     @Test func `has what operators say to agents as instructions, and their answers as its own`() throws {

@@ -135,6 +135,19 @@ import ThroughlineCore
             } == .requestWithdrawn)
     }
 
+    @Test func `an approval of a tool call is of the call's step, whatever was begun since`() throws {
+        var scene = try scene()
+        let steps = ["a", "b"].map { AgentEvent.stepStarted(id: StepID($0)!) }
+        _ = try scene.write([
+            steps[0], Scene.message("m"), Scene.part("p", in: "m"), Scene.append("p", 0, "{}"),
+            .partEnded(id: PartID("p")!), steps[1],
+            opened(#"{"id":"q","kind":"approval","prompt":"Run it?","part":"p"}"#),
+        ])
+        #expect(scene.machine.request(AgentRequestID("q")!)?.opening.step == StepID("a")!)
+        _ = try scene.write([steps[0]])
+        #expect(scene.machine.request(AgentRequestID("q")!)?.state == .withdrawn)
+    }
+
     @Test func `an approval of a tool call is bound to the call's text, which has to be whole`() throws {
         var scene = try scene()
         let request = #"{"id":"q","kind":"approval","prompt":"Run it?","part":"p"}"#

@@ -36,6 +36,19 @@ import ThroughlineCore
         #expect(code { try scene.write([.messageStarted(id: MessageID("x")!, step: StepID("a")!)]) } == .stepEnded)
     }
 
+    @Test func `take messages and requests by which was begun last, also where it was begun before`() throws {
+        var scene = try begun()
+        _ = try scene.write([step("plan"), step("search"), step("plan"), Scene.message("m")])
+        let opening = AgentRequest.Opening(kind: .text, prompt: "?", deadline: scene.at)
+        _ = try scene.write([.requestOpened(RequestDraft(id: AgentRequestID("q")!, opening: opening))])
+        #expect(scene.machine.message(MessageID("m")!)?.step == StepID("plan")!)
+        #expect(scene.machine.request(AgentRequestID("q")!)?.opening.step == StepID("plan")!)
+        _ = try scene.write([step("search")])
+        #expect(superseded(scene) == [] && scene.machine.request(AgentRequestID("q")!)?.state == .open)
+        _ = try scene.write([end("plan")])
+        #expect(scene.machine.message(MessageID("m")!)?.status == .complete)
+    }
+
     @Test func `supersede what an earlier attempt said, and end what it left open`() throws {
         var scene = try begun()
         _ = try scene.write([step("a"), Scene.message("m1"), Scene.part("p", in: "m1"), Scene.append("p", 0, "Hi")])

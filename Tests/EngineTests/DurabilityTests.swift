@@ -99,6 +99,25 @@ import ThroughlineTestKit
         reader.detach()
     }
 
+    @Test func `after a disk has failed nothing is answered from what can be read of it`() async throws {
+        let store = HeldStore()
+        let bench = try EngineBench(store: store)
+        let created = begin(bench, .create(title: nil, metadata: nil))
+        store.release()
+        try await bench.eventually("the session") { created.isDone }
+        let added = begin(bench, input)
+        store.failFirst(.failed("EIO"))
+        try await bench.eventually("the refusal") { added.isDone }
+        #expect(added.code == .storageFailed)
+        store.open()
+        let later = [begin(bench, input), begin(bench, .withdrawInput(id: InputID("other")!))]
+        let snapshot = Pending<[UInt8]>()
+        bench.engine.snapshot(of: bench.session, SnapshotPage(), by: bench.ada) { snapshot.set($0) }
+        try await bench.eventually("the refusals") { later.allSatisfy(\.isDone) && snapshot.isDone }
+        #expect(later.map(\.code) == [.storageFailed, .storageFailed] && snapshot.code == .storageFailed)
+        #expect(!bench.engine.isReady)
+    }
+
     @Test func `a disk of which nothing is known any more stops the server`() async throws {
         let store = HeldStore()
         let bench = try EngineBench(store: store)

@@ -39,6 +39,13 @@ import ThroughlineServer
             agent: nil, parts: [InputPart(text: text)], state: state)
     }
 
+    private func steer(_ text: String) -> Command {
+        let order = CommandOrder(verb: .steer, target: .all, parts: [InputPart(text: text)])
+        return Command(
+            id: CommandID(unchecked: "c"), sequence: SequenceNumber(4), at: Timestamp(milliseconds: 0), by: .anonymous,
+            order: order)
+    }
+
     private func message(_ sequence: UInt64, _ role: MessageRole, _ text: String) -> Message {
         var part = Part(id: PartID(unchecked: "p\(sequence)"), head: PartHead(kind: .text))
         part.text = Array(text.utf8)
@@ -53,18 +60,19 @@ import ThroughlineServer
     @Test func `A prompt is what was said, in order, and the input last`() {
         let asked = input("now", 8, "And?", state: .claimed)
         let prompt = Prompt(
-            inputs: [
-                input("a", 4, "Why?"), input("b", 6, "never mind", state: .withdrawn), asked,
-                input("c", 9, "later", state: .queued),
+            [
+                .message(message(2, .system, "Be short.")), .input(input("a", 4, "Why?")),
+                .input(input("b", 6, "never mind", state: .withdrawn)), .steer(steer("Briefly")),
+                .message(message(5, .assistant, "So.")), .message(message(10, .assistant, "")), .input(asked),
+                .input(input("c", 9, "later", state: .queued)),
             ],
-            messages: [message(2, .system, "Be short."), message(5, .assistant, "So."), message(10, .assistant, "")],
             answering: [asked])
         #expect(
             prompt.lines.map { "\($0.role): \($0.text)" } == [
-                "system: Be short.", "user: Why?", "assistant: So.", "user: And?",
+                "system: Be short.", "user: Why?", "user: Briefly", "assistant: So.", "user: And?",
             ])
         let body = try? JSONDocument.parse(prompt.request(model: "m"))
-        #expect(body?["messages"]?.count == 4 && body?["stream"]?.boolean == true)
+        #expect(body?["messages"]?.count == 5 && body?["stream"]?.boolean == true)
     }
 
     @Test func `A prompt has what operators say to agents as instructions, and their answers as its own`() {
@@ -75,7 +83,8 @@ import ThroughlineServer
         whisper.audience = .agents
         let asked = input("now", 8, "And?", state: .claimed)
         let prompt = Prompt(
-            inputs: [input("a", 2, "Where is it?"), asked], messages: [answer, whisper], answering: [asked])
+            [.input(input("a", 2, "Where is it?")), .message(answer), .message(whisper), .input(asked)],
+            answering: [asked])
         #expect(
             prompt.lines.map { "\($0.role): \($0.text)" } == [
                 "user: Where is it?", "assistant: I look into it.",
@@ -85,11 +94,12 @@ import ThroughlineServer
 
     @Test func `A prompt is bounded, the newest stays`() {
         let asked = input("now", 900, "And?", state: .claimed)
-        let inputs = (1...300).map { input("i\($0)", UInt64($0 * 2), "text \($0)") } + [asked]
+        let inputs = (1...300).map { SessionMachine.Said.input(input("i\($0)", UInt64($0 * 2), "text \($0)")) }
         let prompt = Prompt(
-            inputs: inputs, messages: [message(1, .system, "Be short.")], answering: [asked], maximumLines: 10)
+            [.message(message(1, .system, "Be short."))] + inputs + [.input(asked)], answering: [asked],
+            maximumLines: 10)
         #expect(prompt.lines.count == 12 && prompt.lines[0].role == "system" && prompt.lines[10].text == "text 300")
-        let small = Prompt(inputs: inputs, messages: [], answering: [asked], maximumBytes: 20)
+        let small = Prompt(inputs, answering: [asked], maximumBytes: 20)
         #expect(small.lines.map(\.text) == ["text 299", "text 300", "And?"])
     }
 

@@ -34,8 +34,9 @@ class Answer:
 
     async def give(self):
         """Lets the agent answer the input; ends early when the run is not ours any more."""
+        history, question = self.conversation()
         work = asyncio.create_task(self.agent.run(
-            self.run.question, message_history=self.history(), event_stream_handler=self.follow,
+            question, message_history=history, event_stream_handler=self.follow,
             capabilities=[HandleDeferredToolCalls(self.ask)]))
         while not work.done():
             await asyncio.wait({work}, timeout=0.2)
@@ -46,16 +47,20 @@ class Answer:
         await asyncio.to_thread(self.message.end)
         await asyncio.to_thread(self.run.end, usage={"inputTokens": usage.input_tokens, "outputTokens": usage.output_tokens})
 
-    def history(self):
-        """What was said before this input, as the framework keeps it: the words, without the tools of earlier runs."""
+    def conversation(self):
+        """What was said before, as the framework keeps it: the words, without the tools of earlier runs. And what people said last:
+        the inputs, and the steers that were taken in before another process lost the run."""
         path = f"/v1/sessions/{self.run.session}/context?branch={self.run.inputs[0]['id']}&tokens={CONTEXT_TOKENS}"
         context = self.run.server.call("GET", path)
         made = {"user": lambda text: ModelRequest([UserPromptPart(text)]), "assistant": lambda text: ModelResponse([TextPart(text)]),
                 "system": lambda text: ModelRequest([SystemPromptPart(text)])}
         said = context["messages"]
-        asked = max(place for place, message in enumerate(said) if message["role"] == "user")
-        return [made[message["role"]](message["content"]) for place, message in enumerate(said) if place != asked
-                and message["role"] in made and isinstance(message.get("content"), str) and message["content"]]
+        last = len(said)
+        while last > 0 and said[last - 1]["role"] == "user":
+            last -= 1
+        history = [made[message["role"]](message["content"]) for message in said[:last]
+                   if message["role"] in made and isinstance(message.get("content"), str) and message["content"]]
+        return history, "\n\n".join(message["content"] for message in said[last:]) or self.run.question
 
     # What the agent does is written to the session.
 

@@ -234,6 +234,8 @@ public struct Step: Hashable, Sendable {
     public var attempt = 1
     public var label: String?
     public var status = PieceStatus.streaming
+    /// When it was begun last. Private: in no snapshot.
+    var begun: SequenceNumber
 }
 
 /// Why a run failed.

@@ -35,7 +35,7 @@ extension SessionMachine {
         case .messageStarted, .messageEnded:
             applyMessage(event)
         case .stepStarted(let id, let run, let attempt, let label):
-            startStep(id, attempt: attempt, label: label, ofRunAt: place(of: run))
+            startStep(id, attempt: attempt, label: label, ofRunAt: place(of: run), as: event.sequence)
         case .stepEnded(let id, let run, let status):
             endStep(id, status, ofRunAt: place(of: run))
         case .partStarted, .partAppended, .partEnded:

@@ -69,7 +69,9 @@ extension SessionMachine {
         switch target {
         case .run(let id): return going(id, otherwise: "run_ended")
         case .input(let id):
-            guard let run = inputs[id]?.run else { return .failure(NoRun(text: "input_queued")) }
+            guard let input = inputs[id], let run = input.run else {
+                return .failure(NoRun(text: "input_\(inputs[id]?.state ?? .queued)"))
+            }
             return going(run, otherwise: "run_ended")
         case .agent(let name): return only { $0.agent == name }
         case .mine:
@@ -223,9 +225,10 @@ extension SessionMachine {
 
     private mutating func add(_ input: InputID, madeOf id: CommandID, run: RunID?, at: Timestamp) {
         guard let command = commands[id] else { return }
+        let place = (try? self.place(replacing: nil, isRegeneration: false)) ?? BranchPlace()
+        let agent = run.flatMap { queue(of: $0) }
         emit(
-            .inputAdded(
-                .init(id: input, agent: run.flatMap { queue(of: $0) }, parts: command.order.parts, command: id)),
+            .inputAdded(.init(id: input, agent: agent, parts: command.order.parts, command: id, place: place)),
             by: command.by, at: at)
         _ = cancelIfAwaited(input, at: at)
     }

@@ -44,8 +44,7 @@ extension SessionMachine {
     }
 
     private func conversation(upTo leaf: InputID?, _ messages: [Message]) -> [Said] {
-        let path = leaf.map { lineage(of: $0) } ?? []
-        let heard = path.filter { $0.id == leaf || $0.state.wasHeard }
+        let heard = leaf.map { heardInputs(upTo: $0) } ?? []
         let followed = Set(heard.map(\.id))
         var placed: [(place: (UInt64, UInt64, UInt64), said: Said)] = heard.map { input in
             // What nobody has taken comes last; what an operator answered stands where it came.
@@ -63,6 +62,18 @@ extension SessionMachine {
             placed.append((place, .message(message)))
         }
         return placed.sorted { $0.place < $1.place }.map(\.said)
+    }
+
+    /// The inputs of a branch that an agent got to read, with its last; and what their runs took in beside them, also after that.
+    private func heardInputs(upTo leaf: InputID) -> [Input] {
+        var heard = lineage(of: leaf).filter { $0.id == leaf || $0.state.wasHeard }
+        var known = Set(heard.map(\.id))
+        for run in heard.compactMap({ $0.run.flatMap { runs[$0] } }) {
+            for id in run.inputs where known.insert(id).inserted {
+                if let input = inputs[id] { heard.append(input) }
+            }
+        }
+        return heard
     }
 
     /// `nil` where the message does not belong to the branch.

@@ -39,7 +39,7 @@ extension SessionMachine {
                 .tooMany, "\(limits.queuedInputs) inputs are waiting already. Wait for an agent, or withdraw some.")
         }
         let place = try place(replacing: replaces, isRegeneration: isRegeneration)
-        let policy = policy(of: followUp)
+        let policy = policy(of: followUp, isSibling: replaces != nil)
         if policy == .reject, let run = runsAnswering(agent).first {
             throw Refusal(
                 .runActive, "The run \(run.id) is active, and the policy is to refuse more. Send it again later.",
@@ -53,9 +53,11 @@ extension SessionMachine {
         return true
     }
 
-    /// While an operator answers, no agent is steered or stopped by an input, and none is refused.
-    private func policy(of asked: FollowUp?) -> FollowUp {
+    /// While an operator answers, no agent is steered or stopped by an input, and none is refused. What stands beside another input
+    /// is answered by a run of its own.
+    private func policy(of asked: FollowUp?, isSibling: Bool) -> FollowUp {
         let policy = asked ?? info.policies.followUp
+        if isSibling, policy == .steer || policy == .merge { return .queue }
         return baton != nil && [.steer, .interrupt, .reject].contains(policy) ? .queue : policy
     }
 

@@ -1,7 +1,7 @@
 extension SessionMachine {
     /// The first input that an agent of this name would get now. In a closed session none is begun any more.
     public func claimableInput(for agent: AgentName) -> InputID? {
-        guard info.state == .open else { return nil }
+        guard info.state == .open, baton == nil else { return nil }
         let queues = queues
         return queuedInputs.first { id in
             guard let input = inputs[id] else { return false }
@@ -13,8 +13,13 @@ extension SessionMachine {
     public func claimableInputs(for agent: AgentName) -> [InputID] {
         guard let first = claimableInput(for: agent), let queue = inputs[first].map(\.agent) else { return [] }
         let behind = queuedInputs.drop { $0 != first }.dropFirst().filter { inputs[$0]?.agent == queue }
-        let merged = behind.prefix { inputs[$0]?.followUp == .merge }
+        let merged = behind.prefix { inputs[$0]?.followUp == .merge && follows($0, first) }
         return [first] + merged.prefix(limits.mergedInputs - 1)
+    }
+
+    /// Whether an input is in the branch of an earlier one: no answer is mixed with that of a branch beside it.
+    private func follows(_ input: InputID, _ earlier: InputID) -> Bool {
+        branches.isEmpty || lineage(of: input).contains { $0.id == earlier }
     }
 
     /// The queues that have an input or a queued run to hand out, each with the time of its oldest. `nil` is the queue for any agent.
@@ -97,6 +102,7 @@ extension SessionMachine {
         case .steer:
             let run = runsAnswering(queue).last {
                 $0.isHeldByAgent && $0.accepts?.contains(.steer) != false && $0.pending.count < limits.pendingCommands
+                    && $0.inputs.contains { follows(input, $0) }
             }
             if let run { steer(run, with: input, by: by, at: at) }
         case .queue, .merge, .reject, .concurrent: break

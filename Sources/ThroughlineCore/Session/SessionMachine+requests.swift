@@ -88,13 +88,19 @@ extension SessionMachine {
         if opening.kind == .approval, opening.digest == nil {
             throw Refusal(.eventInvalid, "An approval names its arguments, the part that holds them, or their digest.")
         }
-        opening.step = runs[run.id].flatMap { openStep(of: $0) }
+        opening.step = step(of: opening, run)
         opening.deadline = Timestamp(
             milliseconds: max(at, lastAt).rawValue + (draft.milliseconds ?? limits.defaultRequestMilliseconds))
         if let fallback = opening.fallback, let flaw = opening.flaw(of: fallback, limits) {
             throw Refusal(.eventInvalid, "The default does not fit: \(flaw).")
         }
         return opening
+    }
+
+    /// The step of the part that it is about, or the one that was begun last and is open.
+    private func step(of opening: AgentRequest.Opening, _ run: Run) -> StepID? {
+        if let place = opening.part.flatMap({ parts[$0] }) { return messages[place.message].step }
+        return runs[run.id].flatMap { openStep(of: $0) }
     }
 
     /// The bytes that the digest is of.

@@ -1,7 +1,9 @@
 /// Steps: pieces of a run's work that can be done again, so that a later attempt stands for an earlier one.
 extension SessionMachine {
     /// The step that a message of this run belongs to if it names none: the one that was begun last and is still open.
-    func openStep(of run: Run) -> StepID? { run.steps.last { $0.status == .streaming }?.id }
+    func openStep(of run: Run) -> StepID? {
+        run.steps.filter { $0.status == .streaming }.max { $0.begun < $1.begun }?.id
+    }
 
     /// Begins a step, or its next attempt. What was left open of the attempt before ends as interrupted.
     mutating func startStep(
@@ -74,12 +76,15 @@ extension SessionMachine {
 // MARK: What events do
 
 extension SessionMachine {
-    mutating func startStep(_ id: StepID, attempt: Int, label: String?, ofRunAt index: Int) {
+    mutating func startStep(
+        _ id: StepID, attempt: Int, label: String?, ofRunAt index: Int, as begun: SequenceNumber
+    ) {
         guard let step = runs[index].steps.firstIndex(where: { $0.id == id }) else {
-            return runs[index].steps.append(Step(id: id, attempt: attempt, label: label))
+            return runs[index].steps.append(Step(id: id, attempt: attempt, label: label, begun: begun))
         }
         runs[index].steps[step].attempt = attempt
         runs[index].steps[step].status = .streaming
+        runs[index].steps[step].begun = begun
         if let label { runs[index].steps[step].label = label }
         supersede(ofRunAt: index) { $0 == id }
     }

@@ -15,28 +15,30 @@ package struct Prompt: Hashable, Sendable {
     package private(set) var lines: [Line]
 
     /// - Parameters:
+    ///   - said: In order.
     ///   - answering: Stand last, whatever came in meanwhile.
     ///   - maximumBytes: Of the texts together. The input and what the session's instructions say are always there.
     package init(
-        inputs: [Input], messages: [Message], answering: [Input], maximumLines: Int = 200, maximumBytes: Int = 192 << 10
+        _ said: [SessionMachine.Said], answering: [Input], maximumLines: Int = 200, maximumBytes: Int = 192 << 10
     ) {
-        var said: [(at: SequenceNumber, line: Line)] = []
         let asked = Set(answering.map(\.id))
-        for input in inputs where !asked.contains(input.id) && Self.wasHeard(input) {
-            said.append((input.sequence, Line(role: "user", text: Self.text(of: input))))
+        let before = said.compactMap { piece -> Line? in
+            switch piece {
+            case .input(let input):
+                asked.contains(input.id) || !Self.wasHeard(input)
+                    ? nil : Line(role: "user", text: Self.text(of: input.parts))
+            case .steer(let command): Line(role: "user", text: Self.text(of: command.order.parts))
+            case .message(let message): Self.line(of: message)
+            }
         }
-        for message in messages {
-            if let line = Self.line(of: message) { said.append((message.sequence, line)) }
-        }
-        said.sort { $0.at < $1.at }
-        let instructions = said.prefix { $0.line.role == "system" }.map(\.line)
+        let instructions = before.prefix { $0.role == "system" }
         var room = maximumBytes
-        let newest = said.dropFirst(instructions.count).suffix(maximumLines).reversed().prefix { entry in
-            room -= entry.line.text.utf8.count
+        let newest = before.dropFirst(instructions.count).suffix(maximumLines).reversed().prefix { line in
+            room -= line.text.utf8.count
             return room >= 0
         }
-        lines = instructions + newest.reversed().map(\.line)
-        lines += answering.map { Line(role: "user", text: Self.text(of: $0)) }
+        lines = instructions + newest.reversed()
+        lines += answering.map { Line(role: "user", text: Self.text(of: $0.parts)) }
     }
 
     /// The body of the upstream's request.
@@ -67,8 +69,8 @@ package struct Prompt: Hashable, Sendable {
         }
     }
 
-    private static func text(of input: Input) -> String {
-        input.parts.map { text(of: $0.head, $0.text) }.filter { !$0.isEmpty }.joined(separator: "\n\n")
+    private static func text(of parts: [InputPart]) -> String {
+        parts.map { text(of: $0.head, $0.text) }.filter { !$0.isEmpty }.joined(separator: "\n\n")
     }
 
     private static func line(of message: Message) -> Line? {

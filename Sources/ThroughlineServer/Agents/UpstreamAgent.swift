@@ -10,7 +10,7 @@ struct UpstreamAgent: InputAnswerer {
 
     func answer(_ work: Engine.Work, on engine: Engine) async throws -> RunOutcome {
         let said = try await engine.conversation(of: work.handle.session, upTo: work.inputs.last?.id)
-        let prompt = Prompt(inputs: said.inputs, messages: said.messages, answering: work.inputs)
+        let prompt = Prompt(said, answering: work.inputs)
         let relay = UpstreamRelay(
             engine: engine, handle: work.handle, client: client,
             request: .chat(prompt.request(model: model)), keepsFrames: false)

@@ -7,8 +7,6 @@ import ThroughlineCore
 /// The door of HTTP: where a request comes from, whether it may come in, and every refusal as problem details.
 struct GuardMiddleware<Context: RequestContext>: RouterMiddleware {
     let gatekeeper: Gatekeeper
-    /// Paths that anybody may read: the page and its files, the probes.
-    static var openPaths: [String] { ["/v1/"] }
 
     func handle(
         _ request: Request, context: Context, next: (Request, Context) async throws -> Response

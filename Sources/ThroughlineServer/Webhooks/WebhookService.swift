@@ -21,13 +21,7 @@ struct WebhookService: Service {
         self.engine = engine
         self.configuration = configuration
         self.logger = logger
-        var settings = HTTPClient.Configuration()
-        settings.httpVersion = .http1Only
-        // What answers has to be what was configured.
-        settings.redirectConfiguration = .disallow
-        settings.timeout.connect = configuration.timeout
-        settings.connectionPool.retryConnectionEstablishment = false
-        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
+        client = HTTPClient(callingWebhooksWithin: configuration.timeout)
     }
 
     func run() async throws {

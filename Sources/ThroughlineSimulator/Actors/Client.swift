@@ -215,7 +215,7 @@ final class Client {
             case .success:
                 session.isErased = true
                 session.isErasureAcknowledged = true
-                world.oracle.checkGone(session)
+                world.oracle.checkGone(session, server)
             case .failure(let refusal): world.oracle.check(refusal, of: session, server)
             }
         } then: { _ in

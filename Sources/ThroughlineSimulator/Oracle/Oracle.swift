@@ -93,9 +93,9 @@ final class Oracle {
     }
 
     /// No byte of an erased session is in any file.
-    func checkGone(_ session: SessionModel) {
+    func checkGone(_ session: SessionModel, _ server: SimulatedServer) {
         // What was copied is said in the copy.
-        guard !forks.contains(where: { $0.source === session }) else { return }
+        guard !isCopied(session, server) else { return }
         check { () throws(Violation) in
             let files = disk.files(containing: Array(session.marker.utf8))
             guard files.isEmpty else { throw Violation("\(session.id) is erased, and its text is in \(files)") }

@@ -117,12 +117,13 @@ extension Step: StateCodable {
         writer.number(attempt)
         writer.optional(label)
         writer.text(status.rawValue)
+        writer.number(begun.rawValue)
     }
 
     init(from reader: inout StateReader) throws(StateError) {
         self.init(
             id: try reader.id(), attempt: try reader.integer(), label: try reader.optionalString(),
-            status: try reader.name())
+            status: try reader.name(), begun: try reader.sequence())
     }
 }
 

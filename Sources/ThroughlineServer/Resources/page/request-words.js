@@ -29,7 +29,10 @@ export function outcomeOf(request) {
   return `No longer asked: ${WITHDRAWN[reason] ?? 'the agent is done'}`;
 }
 
-const WITHDRAWN = { run_cancelled: 'the agent was stopped', run_failed: 'the agent failed', run_lost: 'the agent went away' };
+const WITHDRAWN = {
+  run_cancelled: 'the agent was stopped', run_failed: 'the agent failed', run_lost: 'the agent went away',
+  superseded: 'the agent begins that again', by_agent: 'the agent took it back',
+};
 
 /** The time until a deadline, in words; empty when it is far. */
 export function timeLeft(deadline, now) {

@@ -23,12 +23,7 @@ struct SubscriptionCaller: Service {
         self.engine = engine
         self.isDevelopment = isDevelopment
         self.logger = logger
-        var settings = HTTPClient.Configuration()
-        settings.httpVersion = .http1Only
-        // What was looked at is what is called.
-        settings.redirectConfiguration = .disallow
-        settings.timeout.connect = Self.timeout
-        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
+        client = HTTPClient(callingWebhooksWithin: Self.timeout)
     }
 
     func run() async throws {
