@@ -21,6 +21,8 @@ public struct EngineConfiguration: Sendable {
     public var maximumWorkWaiters = 10_000
     /// Bytes of recent messages that a durable stream in use keeps in memory.
     public var streamWindowBytes = 64 << 10
+    /// Bytes of pages of durable streams that were read from the store of late, all together.
+    public var streamPageBytes = 32 << 20
     /// After so many bytes what a durable stream's writers have done is written down, so that it need not be read again.
     public var streamCheckpointBytes = 8 << 20
     /// Forks of forks go so deep.

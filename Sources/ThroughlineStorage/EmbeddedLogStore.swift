@@ -127,9 +127,24 @@ public final class EmbeddedLogStore: LogStore {
     public func read(
         _ stream: StreamID, after: SequenceNumber, limit: ReadLimit
     ) throws(StoreError) -> [LogRecord] {
-        guard let snapshot = try index.snapshot(stream, after: after.rawValue, bytes: limit.bytes) else { return [] }
-        defer { index.release(snapshot) }
         var page = RecordPage(after: after, limit: limit)
+        try fill(&page, of: stream)
+        return page.records
+    }
+
+    public func readPayloads(
+        of stream: StreamID, after: SequenceNumber, limit: ReadLimit,
+        _ take: (SequenceNumber, UnsafeRawBufferPointer) -> Void
+    ) throws(StoreError) {
+        try withoutActuallyEscaping(take) { (take) throws(StoreError) in
+            var page = RecordPage(after: after, limit: limit, take: take)
+            try fill(&page, of: stream)
+        }
+    }
+
+    private func fill(_ page: inout RecordPage, of stream: StreamID) throws(StoreError) {
+        guard let snapshot = try index.snapshot(stream, after: page.after, bytes: page.limit.bytes) else { return }
+        defer { index.release(snapshot) }
         if snapshot.needsArchive {
             do {
                 try archive.read(stream, movedUpTo: snapshot.movedCommit, to: snapshot.archiveEnd, into: &page)
@@ -139,7 +154,6 @@ public final class EmbeddedLogStore: LogStore {
             }
         }
         try readLog(stream, snapshot, into: &page)
-        return page.records
     }
 
     private func readLog(
@@ -148,26 +162,34 @@ public final class EmbeddedLogStore: LogStore {
         let block = ByteBlock(capacity: 16 << 10)
         var segments = snapshot.segments.makeIterator()
         var segment = segments.next()
-        for stretch in snapshot.stretches where !page.isFull {
-            while let current = segment, current.logNumber != stretch.logNumber { segment = segments.next() }
+        var rest = snapshot.stretches[...]
+        while let first = rest.first, !page.isFull {
+            while let current = segment, current.logNumber != first.logNumber { segment = segments.next() }
             guard let segment else { preconditionFailure("a stretch is in no segment") }
-            try read(stretch, of: stream, in: segment, block, into: &page)
+            let near = rest.prefixInOnePiece
+            try read(near, of: stream, in: segment, block, into: &page)
+            rest = rest.dropFirst(near.count)
         }
     }
 
+    /// Reads entries of the log that stand close together with one call.
     private func read(
-        _ stretch: Stretch, of stream: StreamID, in segment: Segment, _ block: ByteBlock, into page: inout RecordPage
+        _ stretches: ArraySlice<Stretch>, of stream: StreamID, in segment: Segment, _ block: ByteBlock,
+        into page: inout RecordPage
     ) throws(StoreError) {
-        let length = Int(stretch.length)
+        guard let first = stretches.first, let last = stretches.last else { return }
+        let length = last.end - Int(first.offset)
         block.removeAll(keeping: 1 << 20)
         let room = UnsafeMutableRawBufferPointer(start: block.extend(by: length), count: length)
         do throws(SystemCallError) {
-            _ = try files.read(segment.file.descriptor, room, Int(stretch.offset))
+            _ = try files.read(segment.file.descriptor, room, Int(first.offset))
         } catch { throw .failed(error.description) }
-        guard case .intact(let entry) = LogEntry.decode(block.bytes, at: 0), entry.stream == stream,
-            entry.expecting == stretch.before,
-            RecordPacking.unpack(block.bytes.part(entry.records), from: entry.expecting, into: &page)
-        else { throw .corrupt("\(segment.place(Int(stretch.offset))), stream \(stream)") }
+        for stretch in stretches where !page.isFull {
+            guard case .intact(let entry) = LogEntry.decode(block.bytes, at: Int(stretch.offset - first.offset)),
+                entry.stream == stream, entry.expecting == stretch.before,
+                RecordPacking.unpack(block.bytes.part(entry.records), from: entry.expecting, into: &page)
+            else { throw .corrupt("\(segment.place(Int(stretch.offset))), stream \(stream)") }
+        }
     }
 
     public func forEachStream(_ body: (StreamID, SequenceNumber, [UInt8]) -> Void) throws(StoreError) {

@@ -133,6 +133,34 @@ extension StoreConformance {
                 try require(found == all, "\(found.count) of \(all.count) records, page by page, with \(limit)")
             }
         },
+        .on("payloads are those of the events, page by page, within limit and slack") { store in
+            for number: UInt64 in 0..<12 {
+                let texts = (0..<3).map { String(repeating: "x", count: Int(number) * 3 + $0 + 1) }
+                let events = LogAppend.texts(texts, to: stream, expecting: number * 3)
+                try require(store.appendAndWait(events).storeError, is: nil, "events")
+                try require(store.appendAndWait(noteAppend(after: number * 3 + 3)).storeError, is: nil, "note")
+            }
+            let all = try store.readAll(stream).filter { $0.kind == .event }.map(\.payload)
+            for limit in [
+                ReadLimit(), ReadLimit(records: 1), ReadLimit(records: 5), ReadLimit(bytes: 1), ReadLimit(bytes: 90),
+                ReadLimit(bytes: 90, slack: 60),
+            ] {
+                var found: [[UInt8]] = []
+                while true {
+                    var (page, size) = (found, 0)
+                    try store.readPayloads(of: stream, after: SequenceNumber(UInt64(found.count)), limit: limit) {
+                        page.append(Array($1))
+                        size += $1.count
+                        if $0.rawValue != UInt64(page.count) { page.append([]) }
+                    }
+                    if page.count == found.count { break }
+                    try require(
+                        page.count == found.count + 1 || size <= limit.bytes + limit.slack, "\(size) B, \(limit)")
+                    found = page
+                }
+                try require(found == all, "\(found.count) of \(all.count) payloads, page by page, with \(limit)")
+            }
+        },
         .on("a stream can begin with a note") { store in
             try require(store.appendAndWait(noteAppend(after: 0)).storeError, is: nil, "note")
             try require(store.status(of: stream), is: .live(tail: .zero), "status")

@@ -23,7 +23,7 @@ class Streams:
 
     def __init__(self, port, routed=False):
         self.api = Api(port)
-        self.port = port
+        self.port, self.routed = port, routed
         if routed:
             # From then on the connection is Hummingbird's.
             self.api.get("/health").ok(200)
@@ -366,15 +366,42 @@ def test_a_session_is_a_stream(shared, path):
     assert streams.get("sessions/nobody").code == "session_not_found"
 
 
+def begin_with_history(chance, streams, path):
+    """A stream for the test of kills, and what it begins with: empty, or a fork, or a fork of a fork, some of whose sources were deleted."""
+    if chance.random() < 0.5:
+        streams.put(path).ok(201)
+        return b"", []
+    content, sources = b"", []
+    for depth in range(chance.randint(1, 3)):
+        source = f"{path}/source{depth}"
+        more = {"Stream-Forked-From": f"/v1/stream/{sources[-1]}"} if sources else {}
+        streams.put(source, None, {**TEXT, **more}).ok(201)
+        streams.post(source, b"s%d;" % depth, {**TEXT, **producer(0), "Stream-Seq": "9"}).ok(200)
+        content += b"s%d;" % depth
+        sources.append(source)
+    cut = chance.randint(0, len(sources))
+    # A cut within a message, in a half of them.
+    beyond = 2 if cut < len(sources) and chance.random() < 0.5 else 0
+    fork = {**TEXT, "Stream-Forked-From": f"/v1/stream/{sources[-1]}", "Stream-Fork-Offset": f"{ZERO[:-1]}{cut}"}
+    if beyond:
+        fork["Stream-Fork-Sub-Offset"] = str(beyond)
+    streams.put(path, None, fork).ok(201)
+    streams.post(sources[-1], b"later;").ok(204)
+    if chance.random() < 0.5:
+        streams.call("DELETE", sources[-1]).ok(204)
+        return content[:cut * 3 + beyond], []
+    return content[:cut * 3 + beyond], [(sources[-1], content + b"later;")]
+
+
 def test_a_retry_after_kill_9_is_recognised(tmp_path):
-    """The server is killed right after an answer, and once more while one is on its way; nothing is there twice."""
+    """The server is killed right after an answer, or while one is on its way; nothing is there twice, on streams and on forks of forks."""
     server = Server(tmp_path).start()
     for seed in range(SEEDS):
         chance = random.Random(seed)
         streams, path = Streams(server.port), f"k/{seed}"
-        streams.put(path).ok(201)
-        expected, number = b"", 0
-        for _ in range(chance.randint(1, 4)):
+        expected, sources = begin_with_history(chance, streams, path)
+        number = 0
+        for _ in range(chance.randint(0, 4)):
             streams.post(path, b"%d;" % number, {**TEXT, **producer(number), "Stream-Seq": f"{number:04}"}).ok(200)
             expected += b"%d;" % number
             number += 1
@@ -396,14 +423,20 @@ def test_a_retry_after_kill_9_is_recognised(tmp_path):
         streams = Streams(server.port)
         again = streams.post(path, b"%d;" % number, last)
         assert again.status in ((204,) if answered else (200, 204)), f"seed {seed}: {again}"
+        assert again.headers.get("Stream-Closed") == ("true" if closes else None), f"seed {seed}"
         expected += b"%d;" % number
         assert streams.get(path).body == expected, f"seed {seed}"
-        stale = streams.post(path, b"x", {**TEXT, **producer(number + 2)})
-        assert stale.status == 409, f"seed {seed}: a gap"
+        gap = streams.post(path, b"x", {**TEXT, **producer(number + 2)})
+        assert gap.status == 409, f"seed {seed}: a gap"
         if not closes:
+            assert gap.headers["Producer-Expected-Seq"] == str(number + 1), f"seed {seed}"
             streams.post(path, b"e", {**TEXT, **producer(0, epoch=1)}).ok(200)
             assert streams.post(path, b"x", {**TEXT, **producer(number + 1)}).status == 403, f"seed {seed}: an older life"
-            assert streams.post(path, b"x", {**TEXT, "Stream-Seq": "0000"}).code == "sequence_regressed", f"seed {seed}"
+            assert streams.post(path, b"x", {**TEXT, "Stream-Seq": "000"}).code == "sequence_regressed", f"seed {seed}"
+            expected += b"e"
+        for source, content in sources:
+            assert streams.get(source).body == content, f"seed {seed}: the source has changed"
+        assert streams.get(path).body == expected, f"seed {seed}"
     server.stop()
 
 

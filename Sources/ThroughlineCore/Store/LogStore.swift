@@ -43,6 +43,17 @@ public protocol LogStore: AnyObject, Sendable {
     /// who reads on after it misses nothing.
     func read(_ stream: StreamID, after: SequenceNumber, limit: ReadLimit) throws(StoreError) -> [LogRecord]
 
+    /// The payloads of the events that ``read(_:after:limit:)`` would return, without records that hold copies of them. Blocks.
+    ///
+    /// A store may hand over more than `limit` says, up to `limit.slack`, where it has read that much anyway.
+    ///
+    /// - Parameter take: Gets them one after the other, at least one if there is one. The bytes are valid during the call. What it got
+    ///   before an error counts for nothing.
+    func readPayloads(
+        of stream: StreamID, after: SequenceNumber, limit: ReadLimit,
+        _ take: (SequenceNumber, UnsafeRawBufferPointer) -> Void
+    ) throws(StoreError)
+
     /// What is known of a stream. Cheap: from memory.
     func status(of stream: StreamID) -> StreamStatus
 
@@ -76,6 +87,15 @@ extension LogStore {
     }
 
     public func commitDeferred() {}
+
+    public func readPayloads(
+        of stream: StreamID, after: SequenceNumber, limit: ReadLimit,
+        _ take: (SequenceNumber, UnsafeRawBufferPointer) -> Void
+    ) throws(StoreError) {
+        for record in try read(stream, after: after, limit: limit) where record.kind == .event {
+            record.payload.withUnsafeBytes { take(record.sequence, $0) }
+        }
+    }
 }
 
 public typealias LogCompletion = @Sendable (Result<Void, StoreError>) -> Void
@@ -164,10 +184,13 @@ public struct Checkpoint: Hashable, Sendable {
 public struct ReadLimit: Sendable {
     public var records: Int
     public var bytes: Int
+    /// So many bytes more may be returned where the store would have to read the same again for the rest.
+    public var slack: Int
 
-    public init(records: Int = .max, bytes: Int = 1 << 20) {
+    public init(records: Int = .max, bytes: Int = 1 << 20, slack: Int = 0) {
         self.records = records
         self.bytes = bytes
+        self.slack = slack
     }
 }
 

@@ -18,8 +18,19 @@ public struct StreamOffset: Hashable, Comparable, Sendable, CustomStringConverti
     }
 
     public var description: String {
-        let digits = String(position)
-        return Self.generation + String(repeating: "0", count: max(0, 16 - digits.utf8.count)) + digits
+        guard position < 10_000_000_000_000_000 else { return Self.generation + String(position) }
+        return String(unsafeUninitializedCapacity: 33) { bytes in
+            bytes.initialize(repeating: UInt8(ascii: "0"))
+            bytes[16] = UInt8(ascii: "_")
+            var rest = position
+            var index = 32
+            while rest > 0 {
+                bytes[index] = UInt8(ascii: "0") + UInt8(rest % 10)
+                rest /= 10
+                index -= 1
+            }
+            return 33
+        }
     }
 
     public static func < (left: Self, right: Self) -> Bool { left.position < right.position }

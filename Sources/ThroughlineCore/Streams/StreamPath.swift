@@ -9,14 +9,24 @@ public struct StreamPath: Hashable, Sendable, Comparable, CustomStringConvertibl
 
     public init?(_ text: some StringProtocol) {
         guard (1...Self.maximumBytes).contains(text.utf8.count) else { return nil }
-        var isFirst = true
-        for segment in text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false) {
-            guard !segment.isEmpty, segment.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else { return nil }
-            if segment.elementsEqual(".".utf8) || segment.elementsEqual("..".utf8) { return nil }
-            if isFirst, segment.elementsEqual(Self.reserved.utf8) { return nil }
-            isFirst = false
+        var value = String(text)
+        guard value.withUTF8({ Self.isLegal($0) }) else { return nil }
+        self.value = value
+    }
+
+    private static func isLegal(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        var start = 0
+        for index in 0...bytes.count {
+            if index < bytes.count, bytes[index] != UInt8(ascii: "/") {
+                guard bytes[index] >= 0x20, bytes[index] != 0x7F else { return false }
+                continue
+            }
+            let segment = UnsafeBufferPointer(rebasing: bytes[start..<index])
+            let isDots = segment.count <= 2 && segment.allSatisfy { $0 == UInt8(ascii: ".") }
+            if segment.isEmpty || isDots || start == 0 && segment.elementsEqual(reserved.utf8) { return false }
+            start = index + 1
         }
-        value = String(text)
+        return true
     }
 
     /// What was checked when it was stored.

@@ -17,6 +17,8 @@ public struct StreamSettings: Hashable, Sendable {
     /// The same text; one copy of it for all streams, if it is a common one.
     static func shared(_ contentType: String) -> String { common[contentType] ?? contentType }
 
+    fileprivate static func isCommon(_ contentType: String) -> Bool { common[contentType] != nil }
+
     public init(
         contentType: String = defaultContentType, lifetime: StreamLifetime = .unlimited,
         retention: StreamRetention? = nil
@@ -39,6 +41,15 @@ public enum StreamForm: Sendable {
     case binary
 
     public init(contentType: String) {
+        // Asked for with every append: these two need not be taken apart.
+        if contentType == StreamSettings.defaultContentType {
+            self = .binary
+            return
+        }
+        if contentType == "application/json" {
+            self = .json
+            return
+        }
         let type = MediaType.essence(of: contentType)
         self = type == "application/json" ? .json : type.hasPrefix("text/") ? .text : .binary
     }
@@ -58,6 +69,7 @@ public enum MediaType {
 
     /// Whether a text is a media type that a header may carry: `type/subtype`, at most 255 bytes, parameters allowed.
     public static func isLegal(_ text: String) -> Bool {
+        if StreamSettings.isCommon(text) { return true }
         let pieces = essence(of: text).split(separator: "/", omittingEmptySubsequences: false)
         return (3...255).contains(text.utf8.count) && pieces.count == 2 && pieces.allSatisfy { !$0.isEmpty }
             && text.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F }

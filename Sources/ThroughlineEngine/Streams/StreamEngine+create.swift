@@ -1,3 +1,4 @@
+import NIOCore
 import Synchronization
 public import ThroughlineCore
 
@@ -241,7 +242,8 @@ extension StreamEngine {
         let at = StreamOffset(origin.fork.base)
         pool.run(for: source.id) { [self] in
             let result: Result<Origin, Refusal> = readDurable(source, after: at, limit: ReadLimit(records: 1)).flatMap {
-                guard let message = $0.messages.first?.bytes, bytes <= UInt64(message.count) else {
+                let message = $0.body.readableBytesView
+                guard !message.isEmpty, bytes <= UInt64(message.count) else {
                     return .failure(
                         Refusal(.offsetInvalid, "The message behind \(at) is shorter than \(bytes) bytes."))
                 }
@@ -249,7 +251,7 @@ extension StreamEngine {
                 if bytes == UInt64(message.count) {
                     origin.fork.base += 1
                 } else {
-                    origin.piece = Array(message[..<Int(bytes)])
+                    origin.piece = Array(message.prefix(Int(bytes)))
                 }
                 return .success(origin)
             }

@@ -102,6 +102,7 @@ extension StreamEngine {
         }
         guard let path else { return }
         shelf.withLock { if $0.streams[path] === stream { $0.streams[path] = nil } }
+        pages.drop(stream)
         store.erase(stream.id) { [self] result in
             postman.beginCommit()
             if case .failure(let error) = result, error != .closed {
@@ -123,6 +124,7 @@ extension StreamEngine {
         }
         keepInBounds()
         let limit = now.monotonic - configuration.idleMilliseconds
+        pages.tidy(before: limit)
         for stream in warm where coolDown(stream, before: limit) {
             shelf.withLock { shelf in
                 if stream.state.withLock({ $0.hot == nil }) { shelf.warm[ObjectIdentifier(stream)] = nil }

@@ -32,7 +32,7 @@ extension StreamEngine {
             }
             guard position.position >= stream.base, let hot = state.hot else { return .stored }
             if let slice = hot.slice, slice.after == position, slice.last == tail { return .slice(slice) }
-            return hot.slice(of: stream, after: position, tail: tail, isClosed: isClosed, bytes: bytes)
+            return hot.slice(of: stream, after: position, tail: tail, state.summary, bytes: bytes)
         }
         if isWarmed { shelf.withLock { $0.warm[ObjectIdentifier(stream)] = stream } }
         return pulled
@@ -46,15 +46,31 @@ extension StreamEngine {
         }
     }
 
-    /// Reads what is not in memory, on a thread for that; the completion runs there.
+    /// Reads what is not in memory, on a thread for that, or finds that somebody has read it a moment ago. The completion runs there, or
+    /// here.
     public func readStored(
         _ stream: DurableStream, after position: StreamOffset, bytes: Int,
         then completion: @escaping @Sendable (Result<StreamSlice, Refusal>) -> Void
     ) {
+        let now = environment.monotonic()
+        if let page = page(of: stream, after: position, bytes: bytes, now) { return completion(.success(page)) }
         metrics.storedReads.increment()
         pool.run(for: stream.id) { [self] in
-            completion(readDurable(stream, after: position, limit: ReadLimit(bytes: bytes)))
+            // Who came before may have read the same.
+            if let page = page(of: stream, after: position, bytes: bytes, now) { return completion(.success(page)) }
+            let limit = ReadLimit(bytes: bytes - bytes / 4, slack: bytes / 4)
+            let result = readDurable(stream, after: position, limit: limit)
+            if case .success(let slice) = result { pages.keep(slice, of: stream, bytes: bytes, now) }
+            completion(result)
         }
+    }
+
+    /// What somebody has read a moment ago, unless it was let go since.
+    private func page(
+        of stream: DurableStream, after position: StreamOffset, bytes: Int, _ now: Int64
+    ) -> StreamSlice? {
+        guard let page = pages.page(of: stream, after: position, bytes: bytes, now) else { return nil }
+        return position < stream.earliest ? nil : page
     }
 
     /// What is stored behind a position: first what a fork has from its source, then its own.
@@ -62,10 +78,10 @@ extension StreamEngine {
         _ stream: DurableStream, after position: StreamOffset, limit: ReadLimit
     ) -> Result<StreamSlice, Refusal> {
         let standing = stream.status
-        var messages: [Delivery] = []
-        var size = 0
+        var page = StreamPage(
+            after: position.position, limit: limit, form: standing.summary.settings.form)
         do throws(StoreError) {
-            try read(stream, after: position.position, upTo: standing.tail.position, limit, &messages, &size)
+            try read(stream, upTo: standing.tail.position, into: &page)
         } catch {
             if error == .erased { return .failure(Self.absent(standing.summary.path)) }
             return .failure(Refusal(error))
@@ -73,54 +89,85 @@ extension StreamEngine {
         // Afterwards: what was let go meanwhile may have been missing already.
         let earliest = stream.earliest
         if position < earliest { return .failure(Self.isGone(before: earliest)) }
-        let last = StreamOffset(position.position + UInt64(messages.count))
+        let last = StreamOffset(page.position)
         return .success(
             StreamSlice(
-                after: position, last: last, messages: messages, isAtTail: last >= standing.tail,
+                after: position, last: last, body: page.body.finish(), isAtTail: last >= standing.tail,
                 isClosed: standing.isClosed))
     }
 
     private func read(
-        _ stream: DurableStream, after position: UInt64, upTo end: UInt64, _ limit: ReadLimit,
-        _ messages: inout [Delivery], _ size: inout Int
+        _ stream: DurableStream, upTo end: UInt64, into page: inout StreamPage
     ) throws(StoreError) {
-        var position = position
-        if position < stream.base {
+        if page.position < stream.base {
             let border = min(stream.base, end)
             guard let source = stream.source else { throw .corrupt("the source of \(stream.id) is missing") }
-            let before = messages.count
-            try read(source, after: position, upTo: border, limit, &messages, &size)
-            position += UInt64(messages.count - before)
-            if position < border { return }
+            try read(source, upTo: border, into: &page)
+            if page.position < border { return }
         }
-        while position < end, messages.count < limit.records, size < limit.bytes || messages.isEmpty {
-            let room = ReadLimit(records: limit.records - messages.count, bytes: max(1, limit.bytes - size))
-            let records = try store.read(stream.id, after: SequenceNumber(position - stream.base), limit: room)
-            let before = messages.count
-            for record in records where record.kind == .event && stream.base + record.sequence.rawValue <= end {
-                if !messages.isEmpty, size + record.payload.count > limit.bytes { return }
-                messages.append(Delivery(sequence: record.sequence, bytes: record.payload))
-                size += record.payload.count
-            }
-            guard messages.count > before else { return }
-            position += UInt64(messages.count - before)
+        while page.position < end, !page.isFull {
+            let before = page.position
+            try store.readPayloads(
+                of: stream.id, after: SequenceNumber(before - stream.base), limit: page.room
+            ) { sequence, payload in page.add(payload, at: stream.base + sequence.rawValue, end: end) }
+            guard page.position > before else { return }
         }
+    }
+}
+
+/// The stored part of a stream that is being read: keeps to its limit, but takes at least one message.
+private struct StreamPage {
+    let limit: ReadLimit
+    /// The place behind the last message.
+    private(set) var position: UInt64
+    var body: StreamBody
+    private var count = 0
+    private var bytes = 0
+    private var isOver = false
+
+    init(after position: UInt64, limit: ReadLimit, form: StreamForm) {
+        self.limit = limit
+        self.position = position
+        body = StreamBody(form, largest: limit.bytes + limit.slack)
+    }
+
+    var isFull: Bool { isOver || count > 0 && (count >= limit.records || bytes >= limit.bytes) }
+
+    /// What it still takes.
+    var room: ReadLimit {
+        ReadLimit(records: limit.records - count, bytes: max(1, limit.bytes - bytes), slack: limit.slack)
+    }
+
+    mutating func add(_ message: UnsafeRawBufferPointer, at place: UInt64, end: UInt64) {
+        guard !isOver, place <= end else { return }
+        if count > 0, bytes + message.count > limit.bytes + limit.slack {
+            isOver = true
+            return
+        }
+        body.add(message)
+        position = place
+        count += 1
+        bytes += message.count
     }
 }
 
 extension HotStream {
     /// What is in memory behind a position, shared by all readers there.
     fileprivate func slice(
-        of stream: DurableStream, after position: StreamOffset, tail: StreamOffset, isClosed: Bool, bytes: Int
+        of stream: DurableStream, after position: StreamOffset, tail: StreamOffset, _ summary: StreamSummary, bytes: Int
     ) -> StreamPulled {
         let own = SequenceNumber(position.position - stream.base)
         let end = SequenceNumber(tail.position - stream.base)
-        guard let messages = window.events(after: own, upTo: end, bytes: bytes), !messages.isEmpty else {
+        guard let messages = window.events(after: own, upTo: end, bytes: bytes), let last = messages.last else {
             return .stored
         }
-        let last = StreamOffset(position.position + UInt64(messages.count))
+        var body = StreamBody(
+            summary.settings.form, largest: messages.reduce(2) { $0 + $1.bytes.count + 1 })
+        for message in messages { body.add(message) }
+        let place = StreamOffset(stream.base + last.sequence.rawValue)
         let slice = StreamSlice(
-            after: position, last: last, messages: messages, isAtTail: last == tail, isClosed: isClosed)
+            after: position, last: place, body: body.finish(), isAtTail: place == tail,
+            isClosed: summary.closing != nil)
         self.slice = slice
         return .slice(slice)
     }

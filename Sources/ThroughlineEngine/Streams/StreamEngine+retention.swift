@@ -140,6 +140,7 @@ extension StreamEngine {
     /// Allows the store to give back the room of what was let go.
     func free(_ stream: DurableStream, _ summary: StreamSummary) {
         guard let trim = summary.trim, trim.freed > 0 else { return }
+        pages.drop(stream)
         store.trim(stream.id, upTo: SequenceNumber(trim.freed))
     }
 }

@@ -31,6 +31,7 @@ public final class StreamEngine: Sendable {
     let metrics: EngineMetrics
     let logger: Logger
     let shelf = Mutex(Shelf())
+    let pages: StreamPages
     private let lifecycle: Lifecycle
     private let loading = Mutex<[StreamID: (tail: UInt64, summary: StreamSummary)]>([:])
     private let loadingSubscriptions = Mutex<[StreamID]>([])
@@ -48,6 +49,7 @@ public final class StreamEngine: Sendable {
         self.metrics = metrics
         self.lifecycle = lifecycle
         self.logger = logger
+        pages = StreamPages(maximumBytes: configuration.streamPageBytes)
     }
 
     func requireReady() throws(Refusal) { try lifecycle.requireReady() }
@@ -145,7 +147,10 @@ extension StreamEngine {
             case .gone: return (.absent, false)
             case .live: break
             }
-            guard state.isExpired(environment.time) else { return (.live(stream), false) }
+            // Most live for ever, and need no look at the clock.
+            guard state.summary.settings.lifetime != .unlimited, state.isExpired(environment.time) else {
+                return (.live(stream), false)
+            }
             return (state.forks > 0 ? .deleted : .absent, true)
         }
         if isOver { expire(stream) }

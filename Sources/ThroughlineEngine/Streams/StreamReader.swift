@@ -20,26 +20,26 @@ public final class StreamReader: WakingReader {
 public final class StreamSlice: Sendable {
     public let after: StreamOffset
     public let last: StreamOffset
-    public let messages: [Delivery]
+    /// The messages as a reader gets them: see ``StreamBody``.
+    public let body: ByteBuffer
     /// Whether nothing was behind it when it was made.
     public let isAtTail: Bool
     /// Whether the stream is closed, and this is its end.
     public let isClosed: Bool
     private let encoded = Mutex<ByteBuffer?>(nil)
 
-    init(after: StreamOffset, last: StreamOffset, messages: [Delivery], isAtTail: Bool, isClosed: Bool) {
+    init(after: StreamOffset, last: StreamOffset, body: ByteBuffer, isAtTail: Bool, isClosed: Bool) {
         self.after = after
         self.last = last
-        self.messages = messages
+        self.body = body
         self.isAtTail = isAtTail
         self.isClosed = isClosed && isAtTail
     }
 
-    public var byteCount: Int { messages.reduce(0) { $0 + $1.bytes.count } }
-
-    /// The slice as server-sent events, made once.
+    /// The slice as server-sent events. Made once for all who follow the stream's end; what somebody catches up with is not kept.
     public func encoded(_ encode: (StreamSlice) -> ByteBuffer) -> ByteBuffer {
-        encoded.withLock { encoded in
+        guard isAtTail else { return encode(self) }
+        return encoded.withLock { encoded in
             if let encoded { return encoded }
             let buffer = encode(self)
             encoded = buffer

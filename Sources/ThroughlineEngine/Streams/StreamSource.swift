@@ -100,8 +100,10 @@ extension Engine {
                     result.map { events in
                         let last = events.last?.sequence ?? after
                         let tail = directory.live(session)?.tail ?? last
+                        var body = StreamBody(.json, largest: events.reduce(2) { $0 + $1.bytes.count + 1 })
+                        for event in events { body.add(event) }
                         return StreamSlice(
-                            after: position, last: StreamOffset(last.rawValue), messages: events,
+                            after: position, last: StreamOffset(last.rawValue), body: body.finish(),
                             isAtTail: last >= tail, isClosed: false)
                     })
             }

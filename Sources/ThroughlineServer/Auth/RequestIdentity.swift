@@ -44,6 +44,8 @@ public enum RequestIdentity {
 
 extension StringProtocol {
     func trimmingSpaces() -> String {
+        let bytes = Substring(self).utf8
+        if bytes.first != 0x20, bytes.last != 0x20 { return String(self) }
         var text = Substring(self).unicodeScalars
         while text.first == " " { text.removeFirst() }
         while text.last == " " { text.removeLast() }

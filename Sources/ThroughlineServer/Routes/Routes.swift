@@ -56,7 +56,7 @@ struct Routes: Sendable {
         router.post("/v1/sessions/{session}/runs/{run}/adopt", use: runs.adopt)
         router.get("/v1/sessions/{session}/runs/{run}/stream", use: chat.runStream)
 
-        router.get("/v1/stream", use: streams.list)
+        router.get("/v1/stream", use: streams.answer)
         router.put("/v1/stream/**", use: streams.answer)
         router.post("/v1/stream/**", use: streams.answer)
         router.get("/v1/stream/**", use: streams.answer)

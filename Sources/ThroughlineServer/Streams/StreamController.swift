@@ -31,33 +31,7 @@ struct StreamController: Sendable {
         }
     }
 
-    /// `GET /v1/stream`: the streams whose paths begin with something, in order.
-    func list(request: Request, context: some RequestContext) async throws -> Response {
-        let query = request.uri.queryParameters
-        let prefix = query["prefix"].map(String.init) ?? ""
-        let limit = try query["limit"].map { text in
-            guard let limit = Int(digits: text), (1...1_000).contains(limit) else {
-                throw Refusal(.fieldInvalid, "limit is a number from 1 to 1000.")
-            }
-            return limit
-        }
-        let after = query["after"].map(String.init)
-        var found = try service.list(prefix: prefix, after: after, limit: (limit ?? 100) + 1)
-        let hasMore = found.count > limit ?? 100
-        if hasMore { found.removeLast() }
-        let last = found.last?.summary.path.value
-        return Response(
-            json: JSONWriter.object {
-                $0.field("prefix", prefix)
-                $0.key("streams")
-                $0.array(found) { $0.stream($1) }
-                if hasMore { $0.field("next_cursor", last) }
-                $0.key("has_more")
-                $0.boolean(hasMore)
-            })
-    }
-
-    private func events(_ reply: StreamReply, _ feed: StreamFeed) -> Response {
+    private func events(_ reply: StreamReply, _ feed: any EventFeed) -> Response {
         let watch = CallerWatch()
         let service = service
         return Response(
@@ -92,27 +66,6 @@ struct StreamController: Sendable {
                     }
                 }
             })
-    }
-}
-
-extension StreamService {
-    fileprivate func list(prefix: String, after: String?, limit: Int) throws(Refusal) -> [StreamStanding] {
-        guard prefix.utf8.count <= StreamPath.maximumBytes, (after?.utf8.count ?? 0) <= StreamPath.maximumBytes else {
-            throw Refusal(.fieldInvalid, "prefix and after have \(StreamPath.maximumBytes) bytes at most.")
-        }
-        return streams.list(prefix: prefix, after: after, limit: limit)
-    }
-}
-
-extension JSONWriter {
-    fileprivate mutating func stream(_ standing: StreamStanding) {
-        object {
-            $0.field("stream_id", standing.summary.path.value)
-            $0.field("status", standing.isClosed ? "Closed" : "Open")
-            $0.field("content_type", standing.summary.settings.contentType)
-            $0.field("tail_offset", standing.tail.description)
-            $0.field("created_at_ms", standing.summary.created.rawValue)
-        }
     }
 }
 

@@ -7,32 +7,18 @@ import ThroughlineEngine
 enum StreamEvents {
     /// The messages of a slice as one `data` event, whose id is where to go on.
     static func data(_ slice: StreamSlice, form: StreamForm) -> ByteBuffer {
-        var buffer = ByteBufferAllocator().buffer(capacity: slice.byteCount * 4 / 3 + slice.messages.count + 96)
-        buffer.writeStaticString("event: data\n")
-        switch form {
-        case .json:
-            buffer.writeStaticString("data:[")
-            for (index, message) in slice.messages.enumerated() {
-                if index > 0 { buffer.writeStaticString(",") }
-                writeLines(message.bytes, to: &buffer)
+        let size = slice.body.readableBytes
+        var buffer = ByteBufferAllocator().buffer(capacity: (form == .binary ? size / 3 * 4 : size) + 128)
+        buffer.writeStaticString("event: data\ndata:")
+        slice.body.withUnsafeReadableBytes { bytes in
+            if form == .binary {
+                buffer.writeBytes(Data(bytes).base64EncodedData())
+            } else {
+                if bytes.first == UInt8(ascii: " ") { buffer.writeStaticString(" ") }
+                writeLines(bytes, to: &buffer)
             }
-            buffer.writeStaticString("]\n")
-        case .text:
-            buffer.writeStaticString("data:")
-            var text: [UInt8] = []
-            text.reserveCapacity(slice.byteCount)
-            for message in slice.messages { text.append(contentsOf: message.bytes) }
-            if text.first == UInt8(ascii: " ") { buffer.writeStaticString(" ") }
-            writeLines(text, to: &buffer)
-            buffer.writeStaticString("\n")
-        case .binary:
-            var bytes = Data(capacity: slice.byteCount)
-            for message in slice.messages { bytes.append(contentsOf: message.bytes) }
-            buffer.writeStaticString("data:")
-            buffer.writeBytes(bytes.base64EncodedData())
-            buffer.writeStaticString("\n")
         }
-        buffer.writeString("id: \(slice.last)\n\n")
+        buffer.writeString("\nid: \(slice.last)\n\n")
         return buffer
     }
 
@@ -46,6 +32,59 @@ enum StreamEvents {
         return buffer
     }
 
+    /// The same of one of several streams: an object that names it.
+    static func data(_ slice: StreamSlice, of path: StreamPath, form: StreamForm, id: JoinedOffsets) -> ByteBuffer {
+        let size = slice.body.readableBytes
+        var buffer = ByteBufferAllocator().buffer(capacity: (form == .json ? size : size / 3 * 4) + 256)
+        buffer.writeStaticString("event: data\ndata:{\"stream\":")
+        buffer.writeBytes(JSONWriter.value { $0.string(path.value) })
+        buffer.writeStaticString(",\"data\":")
+        slice.body.withUnsafeReadableBytes { bytes in
+            switch form {
+            case .json: writeLines(bytes, to: &buffer)
+            case .text: buffer.writeBytes(JSONWriter.value { $0.string(String(decoding: bytes, as: UTF8.self)) })
+            case .binary:
+                buffer.writeStaticString("\"")
+                buffer.writeBytes(Data(bytes).base64EncodedData())
+                buffer.writeStaticString("\",\"encoding\":\"base64\"")
+            }
+        }
+        buffer.writeString("}\nid: \(id)\n\n")
+        return buffer
+    }
+
+    static func control(
+        of path: StreamPath, next: StreamOffset, isUpToDate: Bool, isClosed: Bool, id: JoinedOffsets
+    ) -> ByteBuffer {
+        let json = JSONWriter.object {
+            $0.field("stream", path.value)
+            $0.field("streamNextOffset", next.description)
+            for (name, value) in [("upToDate", isUpToDate), ("streamClosed", isClosed)] where value {
+                $0.key(name)
+                $0.boolean(true)
+            }
+        }
+        return event("control", json, id: id)
+    }
+
+    /// One of several streams is not there any more; the others go on.
+    static func gone(_ path: StreamPath, _ refusal: Refusal, id: JoinedOffsets) -> ByteBuffer {
+        let json = JSONWriter.object {
+            $0.field("stream", path.value)
+            $0.field("code", refusal.code.rawValue)
+            $0.field("detail", refusal.detail)
+        }
+        return event("gone", json, id: id)
+    }
+
+    private static func event(_ kind: StaticString, _ json: [UInt8], id: JoinedOffsets) -> ByteBuffer {
+        var buffer = ByteBufferAllocator().buffer(capacity: json.count + 128)
+        buffer.writeString("event: \(kind)\ndata:")
+        buffer.writeBytes(json)
+        buffer.writeString("\nid: \(id)\n\n")
+        return buffer
+    }
+
     static func refusal(_ refusal: Refusal) -> ByteBuffer {
         var buffer = ByteBuffer(string: "event: error\ndata:")
         buffer.writeBytes(refusal.problem)
@@ -56,11 +95,7 @@ enum StreamEvents {
     static let keepAlive = ByteBuffer(string: ": keep-alive\n\n")
 
     /// Writes text whose lines, however they end, each become a line of `data`: nothing in it can begin an event.
-    private static func writeLines(_ text: [UInt8], to buffer: inout ByteBuffer) {
-        guard text.contains(where: { $0 == 0x0A || $0 == 0x0D }) else {
-            buffer.writeBytes(text)
-            return
-        }
+    private static func writeLines(_ text: UnsafeRawBufferPointer, to buffer: inout ByteBuffer) {
         var start = 0
         var index = 0
         while index < text.count {
@@ -68,12 +103,12 @@ enum StreamEvents {
                 index += 1
                 continue
             }
-            buffer.writeBytes(text[start..<index])
+            buffer.writeBytes(UnsafeRawBufferPointer(rebasing: text[start..<index]))
             if text[index] == 0x0D, index + 1 < text.count, text[index + 1] == 0x0A { index += 1 }
             index += 1
             start = index
             buffer.writeStaticString(start < text.count && text[start] == 0x20 ? "\ndata: " : "\ndata:")
         }
-        buffer.writeBytes(text[start...])
+        buffer.writeBytes(UnsafeRawBufferPointer(rebasing: text[start...]))
     }
 }

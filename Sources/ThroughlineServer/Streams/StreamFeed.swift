@@ -5,16 +5,8 @@ import ThroughlineEngine
 
 /// A stream as server-sent events: pulled by whoever writes them, at the pace of its reader.
 ///
-/// `@unchecked Sendable`: used by one task, or on one loop, at a time; only `isReading` and `stored` are touched by others.
-final class StreamFeed: @unchecked Sendable {
-    enum Step {
-        case events(ByteBuffer)
-        /// There is nothing now: `onMore` is called when there may be.
-        case wait
-        /// These are the last.
-        case end(ByteBuffer)
-    }
-
+/// `@unchecked Sendable`: used by one task, or on one loop, at a time; only `fetched` is touched by others.
+final class StreamFeed: EventFeed, @unchecked Sendable {
     private let service: StreamService
     private let reading: StreamReading
     private let mailbox: Mailbox
@@ -45,7 +37,6 @@ final class StreamFeed: @unchecked Sendable {
         cursor = StreamCursor.next(after: reading.cursor, now: service.engine.now)
     }
 
-    /// - Parameter onMore: Runs on the mailbox's loop when there may be more.
     func begin(_ onMore: @escaping @Sendable () -> Void) {
         fetched.withLock { $0.onMore = onMore }
         listener = reading.source.listener(mailbox: mailbox, wake: onMore)
@@ -57,8 +48,7 @@ final class StreamFeed: @unchecked Sendable {
         fetched.withLock { $0.onMore = nil }
     }
 
-    /// What comes next.
-    func next() -> Step {
+    func next() -> FeedStep {
         if let result = fetched.withLock({ $0.take() }) {
             switch result {
             case .success(let slice) where slice.last > position: return step(slice)
@@ -86,10 +76,9 @@ final class StreamFeed: @unchecked Sendable {
         }
     }
 
-    /// What a connection ends with that has lasted long enough.
     var goodbye: ByteBuffer { control(at: position, isUpToDate: false, isClosed: false) }
 
-    private func step(_ slice: StreamSlice) -> Step {
+    private func step(_ slice: StreamSlice) -> FeedStep {
         position = slice.last
         var buffer = slice.encoded { StreamEvents.data($0, form: reading.form) }
         var control = control(at: slice.last, isUpToDate: slice.isAtTail, isClosed: slice.isClosed)

@@ -25,28 +25,30 @@ struct StreamFields: Sendable {
 
     /// Takes a header if it is one of these.
     mutating func take(_ name: String, _ value: String) {
-        switch name.lowercased() {
-        case "content-type": set(\.contentType, value, name)
-        case "stream-closed": isClosing = value.lowercased() == "true"
-        case "stream-ttl": set(\.ttl, value, name)
-        case "stream-expires-at": set(\.expiresAt, value, name)
-        case "stream-forked-from": set(\.forkedFrom, value, name)
-        case "stream-fork-offset": set(\.forkOffset, value, name)
-        case "stream-fork-sub-offset": set(\.forkSubOffset, value, name)
-        case "stream-seq": set(\.order, value, name)
-        case "producer-id": set(\.producerID, value, name)
-        case "producer-epoch": set(\.producerEpoch, value, name)
-        case "producer-seq": set(\.producerSequence, value, name)
-        case "if-match": set(\.ifMatch, value, name)
-        case "if-none-match": set(\.ifNoneMatch, value, name)
-        case "last-event-id": set(\.lastEventID, value, name)
-        case "authorization": set(\.authorization, value, name)
-        case "x-forwarded-proto": isForwardedSecurely = value.lowercased() == "https"
-        case let name where name.hasPrefix(StreamRetention.headerPrefix): retention.append((name, value))
+        switch name.utf8.count {
+        case 8 where name.isHeader("if-match"): set(\.ifMatch, value, name)
+        case 10 where name.isHeader("stream-ttl"): set(\.ttl, value, name)
+        case 10 where name.isHeader("stream-seq"): set(\.order, value, name)
+        case 11 where name.isHeader("producer-id"): set(\.producerID, value, name)
+        case 12 where name.isHeader("content-type"): set(\.contentType, value, name)
+        case 12 where name.isHeader("producer-seq"): set(\.producerSequence, value, name)
+        case 13 where name.isHeader("stream-closed"): isClosing = value.isHeader("true")
+        case 13 where name.isHeader("last-event-id"): set(\.lastEventID, value, name)
+        case 13 where name.isHeader("if-none-match"): set(\.ifNoneMatch, value, name)
+        case 13 where name.isHeader("authorization"): set(\.authorization, value, name)
+        case 14 where name.isHeader("producer-epoch"): set(\.producerEpoch, value, name)
+        case 17 where name.isHeader("stream-expires-at"): set(\.expiresAt, value, name)
+        case 17 where name.isHeader("x-forwarded-proto"): isForwardedSecurely = value.isHeader("https")
+        case 18 where name.isHeader("stream-forked-from"): set(\.forkedFrom, value, name)
+        case 18 where name.isHeader("stream-fork-offset"): set(\.forkOffset, value, name)
+        case 22 where name.isHeader("stream-fork-sub-offset"): set(\.forkSubOffset, value, name)
+        case 19... where name.isHeader(startingWith: StreamRetention.headerPrefix):
+            retention.append((name.lowercased(), value))
         default: break
         }
     }
 
+    @inline(__always)
     private mutating func set(_ field: WritableKeyPath<StreamFields, String?>, _ value: String, _ name: String) {
         if let known = self[keyPath: field], known != value { repeated = name }
         self[keyPath: field] = value

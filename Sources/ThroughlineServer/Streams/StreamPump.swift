@@ -5,7 +5,7 @@ import ThroughlineCore
 ///
 /// `@unchecked Sendable`: used on the connection's loop only.
 final class StreamPump: @unchecked Sendable {
-    private let feed: StreamFeed
+    private let feed: any EventFeed
     private weak var channel: (any Channel)?
     private let plain: PlainWriter
     private let limits: TransportLimits
@@ -16,7 +16,7 @@ final class StreamPump: @unchecked Sendable {
 
     /// - Parameter onEnd: Runs when the last chunk has been written.
     init(
-        _ feed: StreamFeed, on channel: any Channel, plain: PlainWriter, limits: TransportLimits,
+        _ feed: any EventFeed, on channel: any Channel, plain: PlainWriter, limits: TransportLimits,
         onEnd: @escaping () -> Void
     ) {
         self.feed = feed
@@ -69,6 +69,8 @@ final class StreamPump: @unchecked Sendable {
     }
 
     private func write(_ bytes: ByteBuffer) {
+        // A chunk without bytes would be the last one.
+        guard bytes.readableBytes > 0 else { return }
         lastWrite = .now()
         plain.write(ByteBuffer(string: String(bytes.readableBytes, radix: 16) + "\r\n"))
         plain.write(bytes)

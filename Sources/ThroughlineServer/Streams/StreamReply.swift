@@ -35,5 +35,5 @@ struct StreamReply: Sendable {
 enum StreamAnswer: Sendable {
     case whole(StreamReply)
     /// Server-sent events, for as long as there are any.
-    case events(StreamReply, StreamFeed)
+    case events(StreamReply, any EventFeed)
 }

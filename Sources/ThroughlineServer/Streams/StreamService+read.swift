@@ -34,14 +34,7 @@ extension StreamService {
                 let resumed = live == "sse" ? request.fields.lastEventID.flatMap { StreamOffset($0) } : nil
                 let from: StreamOffset
                 do throws(Refusal) {
-                    from =
-                        if let resumed {
-                            resumed
-                        } else if let last {
-                            standing.last(last)
-                        } else {
-                            try StreamTarget.offset(asked ?? "-1", tail: standing.tail, start: standing.earliest)
-                        }
+                    from = if let resumed { resumed } else { try standing.place(asked, last: last) }
                 } catch { return completion(.whole(StreamReply(error))) }
                 let reading = StreamReading(
                     source: source, standing: standing, from: from, isNow: resumed == nil && asked == "now",
@@ -76,7 +69,7 @@ extension StreamService {
     }
 
     /// So many of the last messages, where the request says so instead of an offset.
-    private func number(_ name: String, _ target: StreamTarget, _ asked: String?) throws(Refusal) -> UInt64? {
+    func number(_ name: String, _ target: StreamTarget, _ asked: String?) throws(Refusal) -> UInt64? {
         guard let text = try target.parameter(name) else { return nil }
         guard let number = UInt64(digits: text), number <= ProducerStamp.maximumNumber, asked == nil else {
             throw Refusal(.fieldInvalid, "\(name) is a number, and stands in place of offset.")
@@ -85,7 +78,7 @@ extension StreamService {
     }
 
     /// Whether server-sent events end with what is there now.
-    private func until(_ target: StreamTarget, _ live: String?) throws(Refusal) -> Bool {
+    func until(_ target: StreamTarget, _ live: String?) throws(Refusal) -> Bool {
         guard let text = try target.parameter("until") else { return false }
         guard text == "now", live == "sse" else {
             throw Refusal(.fieldInvalid, "until is now, and goes with live=sse.")
@@ -119,14 +112,23 @@ extension StreamService {
         }
     }
 
+    /// The headers of server-sent events.
+    static let feedHeaders: [(name: String, value: String)] = [
+        ("content-type", "text/event-stream"), ("cache-control", "no-cache, no-transform"), ("x-accel-buffering", "no"),
+    ]
+
     private func feed(_ reading: StreamReading, _ mailbox: Mailbox) -> StreamAnswer {
-        var headers = [
-            (name: "content-type", value: "text/event-stream"),
-            (name: "cache-control", value: "no-cache, no-transform"),
-            (name: "x-accel-buffering", value: "no"),
-        ]
+        var headers = Self.feedHeaders
         if reading.form == .binary { headers.append(("stream-sse-data-encoding", "base64")) }
         return .events(StreamReply(200, headers), StreamFeed(self, reading, mailbox))
+    }
+}
+
+extension StreamStanding {
+    /// Where to begin, by the parameters `offset` and `last`.
+    func place(_ asked: String?, last count: UInt64?) throws(Refusal) -> StreamOffset {
+        if let count { return last(count) }
+        return try StreamTarget.offset(asked ?? "-1", tail: tail, start: earliest)
     }
 }
 
@@ -151,7 +153,7 @@ struct StreamReading: Sendable {
         var headers = readHeaders(tag, next: slice.last, isUpToDate: slice.isAtTail, isClosed: slice.isClosed)
         if let cursor { headers.append(("stream-cursor", cursor)) }
         if matches(tag) { return StreamReply(304, headers) }
-        return StreamReply(200, headers, body: body(slice.messages))
+        return StreamReply(200, headers, body: slice.body)
     }
 
     /// An answer without a message: the reader has them all.
@@ -160,11 +162,11 @@ struct StreamReading: Sendable {
         if isNow {
             var headers = readHeaders(nil, next: tail, isUpToDate: true, isClosed: isClosed)
             headers.append(("cache-control", "no-store"))
-            return StreamReply(200, headers, body: body([]))
+            return StreamReply(200, headers, body: StreamBody.empty(form))
         }
         let tag = tag(from: tail, to: tail, isClosed: isClosed)
         let headers = readHeaders(tag, next: tail, isUpToDate: true, isClosed: isClosed)
-        return matches(tag) ? StreamReply(304, headers) : StreamReply(200, headers, body: body([]))
+        return matches(tag) ? StreamReply(304, headers) : StreamReply(200, headers, body: StreamBody.empty(form))
     }
 
     var beyond: StreamReply {
@@ -213,21 +215,5 @@ struct StreamReading: Sendable {
             let text = candidate.trimmingSpaces()
             return text == "*" || text == tag || text == "W/" + tag
         }
-    }
-
-    private func body(_ messages: [Delivery]) -> ByteBuffer {
-        let size = messages.reduce(2) { $0 + $1.bytes.count + 1 }
-        var buffer = ByteBufferAllocator().buffer(capacity: size)
-        guard form == .json else {
-            for message in messages { buffer.writeBytes(message.bytes) }
-            return buffer
-        }
-        buffer.writeInteger(UInt8(ascii: "["))
-        for (index, message) in messages.enumerated() {
-            if index > 0 { buffer.writeInteger(UInt8(ascii: ",")) }
-            buffer.writeBytes(message.bytes)
-        }
-        buffer.writeInteger(UInt8(ascii: "]"))
-        return buffer
     }
 }

@@ -44,6 +44,13 @@ struct StreamService: Sendable {
             if request.target.isReserved {
                 return subscriptions.answer(request, body) { completion(.whole($0)) }
             }
+            if request.target.isRoot {
+                guard request.method == .get else {
+                    throw Refusal(.methodNotAllowed, "GET lists streams, and reads several at once.")
+                }
+                return try request.target.parameters("stream").isEmpty
+                    ? list(request.target, completion) : join(request, mailbox, completion)
+            }
             let path = try request.target.path()
             if path.isSessions, request.method != .get, request.method != .head {
                 throw Refusal(
@@ -164,7 +171,7 @@ extension StreamStanding {
 
     /// What the stream can beyond the protocol, as docs/durable-streams.md names it.
     var extensions: String {
-        let common = "if-match-v1, last-v1, until-now-v1, sse-id-v1"
+        let common = "if-match-v1, last-v1, until-now-v1, sse-id-v1, joined-sse-v1"
         return summary.settings.retention == nil ? common : common + ", retention-v1"
     }
 }

@@ -7,26 +7,37 @@ struct StreamTarget: Sendable {
     /// The path below the root as it came, still escaped.
     let rawPath: Substring
     let query: Substring
+    /// Whether it names no stream, but all of them: `/v1/stream?{query}`.
+    let isRoot: Bool
 
     /// `nil` where the target is no stream's.
     init?(_ uri: String) {
-        guard uri.hasPrefix(Self.root) else { return nil }
-        let rest = uri.dropFirst(Self.root.count)
+        // By bytes: this is on the way of every append.
+        guard uri.utf8.starts(with: Self.root.utf8.dropLast()) else { return nil }
+        let rest = Substring(uri.utf8.dropFirst(Self.root.utf8.count - 1))
         let mark = rest.utf8.firstIndex(of: UInt8(ascii: "?")) ?? rest.endIndex
-        rawPath = rest[..<mark]
-        query = mark == rest.endIndex ? "" : rest[rest.utf8.index(after: mark)...]
+        isRoot = mark == rest.startIndex
+        guard isRoot || rest.utf8.first == UInt8(ascii: "/") else { return nil }
+        rawPath = isRoot ? "" : Substring(rest[..<mark].utf8.dropFirst())
+        query = mark == rest.endIndex ? "" : Substring(rest[mark...].utf8.dropFirst())
     }
 
     /// Whether it is one of the protocol's own paths.
-    var isReserved: Bool { rawPath == StreamPath.reserved || rawPath.hasPrefix(StreamPath.reserved + "/") }
+    var isReserved: Bool {
+        guard rawPath.utf8.starts(with: StreamPath.reserved.utf8) else { return false }
+        let next = rawPath.utf8.dropFirst(StreamPath.reserved.utf8.count).first
+        return next == nil || next == UInt8(ascii: "/")
+    }
 
     func path() throws(Refusal) -> StreamPath {
-        guard let text = Self.decode(rawPath), let path = StreamPath(text) else {
-            throw Refusal(
-                .idInvalid,
-                "A stream's path has 1 to \(StreamPath.maximumBytes) bytes and no empty segment, no . and no .. in it.")
-        }
+        guard let text = Self.decode(rawPath), let path = StreamPath(text) else { throw Self.illegalPath }
         return path
+    }
+
+    static var illegalPath: Refusal {
+        Refusal(
+            .idInvalid,
+            "A stream's path has 1 to \(StreamPath.maximumBytes) bytes and no empty segment, no . and no .. in it.")
     }
 
     /// The path of a stream that is named by its URL's path, or by that below the root.

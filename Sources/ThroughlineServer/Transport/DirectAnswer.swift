@@ -37,18 +37,25 @@ enum DirectAnswer {
     }
 
     private static func begin(_ reply: StreamReply) -> ByteBuffer {
-        let reason = HTTPResponseStatus(statusCode: reply.status).reasonPhrase
         var buffer = ByteBufferAllocator().buffer(capacity: 512)
-        buffer.writeString("HTTP/1.1 \(reply.status) \(reason)\r\n")
-        for headers in [StreamReply.guards, reply.headers] {
-            for (name, value) in headers {
-                buffer.writeString(name)
-                buffer.writeStaticString(": ")
-                buffer.writeString(value)
-                buffer.writeStaticString("\r\n")
-            }
+        // What appends and reads are answered with.
+        switch reply.status {
+        case 200: buffer.writeStaticString("HTTP/1.1 200 OK\r\n")
+        case 204: buffer.writeStaticString("HTTP/1.1 204 No Content\r\n")
+        default:
+            let reason = HTTPResponseStatus(statusCode: reply.status).reasonPhrase
+            buffer.writeString("HTTP/1.1 \(reply.status) \(reason)\r\n")
         }
+        for (name, value) in StreamReply.guards { write(name, value, to: &buffer) }
+        for (name, value) in reply.headers { write(name, value, to: &buffer) }
         return buffer
+    }
+
+    private static func write(_ name: String, _ value: String, to buffer: inout ByteBuffer) {
+        buffer.writeString(name)
+        buffer.writeStaticString(": ")
+        buffer.writeString(value)
+        buffer.writeStaticString("\r\n")
     }
 
     private static func encode(

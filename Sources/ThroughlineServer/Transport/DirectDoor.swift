@@ -139,17 +139,3 @@ struct DirectPath {
         self.run = run
     }
 }
-
-extension String {
-    /// Whether this is the name of a header, which is given in lower case.
-    fileprivate func isHeader(_ name: StaticString) -> Bool {
-        guard utf8.count == name.utf8CodeUnitCount else { return false }
-        var index = 0
-        for byte in utf8 {
-            let lower = byte >= 0x41 && byte <= 0x5A ? byte | 0x20 : byte
-            if lower != name.utf8Start[index] { return false }
-            index += 1
-        }
-        return true
-    }
-}

@@ -32,6 +32,8 @@ public struct TransportLimits: Sendable {
     public var longPoll = TimeAmount.seconds(25)
     /// After so long a durable stream's server-sent events end, so that caches can bring readers together.
     public var feedTime = TimeAmount.seconds(60)
+    /// How many durable streams are read on one connection at once.
+    public var joinedStreams = 100
 
     public init() {}
 }

@@ -54,6 +54,8 @@ final class SimulatedServer {
         configuration.sliceBytes = 1_500
         configuration.mergeAbove = 4
         configuration.idleMilliseconds = 3_000
+        // What is read is read from the disk.
+        configuration.streamPageBytes = 0
         configuration.session.commandMilliseconds = 4_000
         configuration.session.awaitedInputMilliseconds = 3_000
         configuration.session.batonMilliseconds = 2_500

@@ -1,3 +1,4 @@
+import NIOCore
 import ThroughlineCore
 import ThroughlineEngine
 import ThroughlineStorage
@@ -227,7 +228,8 @@ package final class StreamSimulation {
             let after = StreamOffset(begin.position + UInt64(texts.count))
             if after >= tail { break }
             let read = Box<Result<StreamSlice, Refusal>?>(nil)
-            server.engine.streams.readStored(stream, after: after, bytes: 400) { read.value = $0 }
+            // One message at a time: what is read does not say where one ends.
+            server.engine.streams.readStored(stream, after: after, bytes: 1) { read.value = $0 }
             settle(server) { read.value != nil }
             if case .failure(let refusal) = read.value, refusal.code == .offsetGone, stream.status.earliest > begin {
                 // It was let go while it was read.
@@ -236,11 +238,11 @@ package final class StreamSimulation {
                 texts = []
                 continue
             }
-            guard case .success(let slice) = read.value, slice.last > after else {
+            guard case .success(let slice) = read.value, slice.last == StreamOffset(after.position + 1) else {
                 fail("\(stream.status.summary.path) cannot be read after \(after): \(read.value.debugDescription)")
                 return nil
             }
-            texts += slice.messages.map { String(decoding: $0.bytes, as: UTF8.self) }
+            texts.append(String(buffer: slice.body))
         }
         return (Int(begin.position), Array(texts.prefix(Int(tail.position - begin.position))))
     }

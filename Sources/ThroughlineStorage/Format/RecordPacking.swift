@@ -60,14 +60,19 @@ enum RecordPacking {
             guard end <= bytes.count else { return false }
             if kind == .event { sequence &+= 1 }
             if page.admits(kind, sequence: sequence, bytes: end - payload) {
-                page.records.append(
-                    LogRecord(
-                        kind: kind, sequence: SequenceNumber(sequence),
-                        at: Timestamp(rawValue: bytes.get(Int64.self, at: offset + 8)),
-                        payload: Array(bytes[payload..<note]), note: Array(bytes[note..<end])))
+                if let take = page.take {
+                    if kind == .event { take(SequenceNumber(sequence), bytes.part(payload..<note)) }
+                } else {
+                    page.records.append(
+                        LogRecord(
+                            kind: kind, sequence: SequenceNumber(sequence),
+                            at: Timestamp(rawValue: bytes.get(Int64.self, at: offset + 8)),
+                            payload: Array(bytes.part(payload..<note)), note: Array(bytes.part(note..<end))))
+                }
             }
             offset = end
         }
+        page.endStretch()
         return true
     }
 }
@@ -152,25 +157,37 @@ extension RecordPacking {
 
 /// The result of a read while it grows: keeps to the limit, but takes at least one record, and an event with all its notes.
 struct RecordPage {
+    typealias PayloadTaker = (SequenceNumber, UnsafeRawBufferPointer) -> Void
+
     let after: UInt64
     let limit: ReadLimit
+    /// Gets the payloads of the events, if nobody wants records.
+    let take: PayloadTaker?
     var records: [LogRecord] = []
+    private var count = 0
     private(set) var bytes = 0
     private(set) var isFull = false
 
-    init(after: SequenceNumber, limit: ReadLimit) {
+    init(after: SequenceNumber, limit: ReadLimit, take: PayloadTaker? = nil) {
         self.after = after.rawValue
         self.limit = limit
+        self.take = take
     }
 
     /// Whether the next record in order goes into the page; counts it if so. The first event that does not fit ends the page.
     mutating func admits(_ kind: LogRecord.Kind, sequence: UInt64, bytes size: Int) -> Bool {
         if sequence <= after { return false }
-        if kind == .event, !records.isEmpty, records.count >= limit.records || bytes + size > limit.bytes {
+        if kind == .event, count > 0, count >= limit.records || bytes + size > limit.bytes + limit.slack {
             isFull = true
             return false
         }
+        count += 1
         bytes += size
         return true
+    }
+
+    /// What was read in one piece ends. A page with slack begins no other piece once it has what was asked for.
+    mutating func endStretch() {
+        if limit.slack > 0, bytes >= limit.bytes { isFull = true }
     }
 }

@@ -55,3 +55,24 @@ struct Stretch: Sendable {
     /// Bytes of payloads and notes in it.
     var payloadBytes: UInt32
 }
+
+extension Stretch {
+    /// Where in the file the entry ends.
+    var end: Int { Int(offset) + Int(length) }
+}
+
+extension ArraySlice<Stretch> {
+    /// The first ones, as far as one read of the file gets them all without much that is between them.
+    var prefixInOnePiece: ArraySlice<Stretch> {
+        guard let first else { return self }
+        var end = first.end
+        let others = dropFirst().prefix { next in
+            let isNear =
+                next.logNumber == first.logNumber && (0...4_096).contains(Int(next.offset) - end)
+                && next.end - Int(first.offset) <= 1 << 20
+            if isNear { end = next.end }
+            return isNear
+        }
+        return self[startIndex..<others.endIndex]
+    }
+}

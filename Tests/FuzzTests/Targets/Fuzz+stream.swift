@@ -5,14 +5,15 @@ extension FuzzTarget {
     /// Durable streams: paths, offsets, headers, JSON bodies, and what is stored of a stream and of a subscription.
     static let stream = FuzzTarget("stream") { bytes in
         var input = FuzzInput(bytes)
-        let kind = input.below(6)
+        let kind = input.below(7)
         switch kind {
         case 0: try checkTarget(input.text(4_096))
         case 1: try checkFields(&input)
         case 2: try checkMessages(input.remainder())
         case 3: try checkPattern(&input)
         case 4: try checkStored(input.remainder())
-        default: try checkWrites(&input)
+        case 5: try checkWrites(&input)
+        default: try checkForks(&input)
         }
     }
 
@@ -25,7 +26,13 @@ extension FuzzTarget {
         if let offset = StreamOffset(text) {
             try require(offset.description == text, "an offset is written as another")
         }
-        if let target = StreamTarget("/v1/stream/" + text) {
+        if let offsets = JoinedOffsets(text) {
+            try require(offsets.description == text, "an id of several streams is written as another")
+        }
+        for start in ["/v1/stream/", "/v1/stream?"] {
+            guard let target = StreamTarget(start + text) else { continue }
+            try require(target.isRoot == start.hasSuffix("?"), "a stream is taken for all of them")
+            _ = target.parameters("stream")
             _ = try refusable { () throws(Refusal) in try target.path() }
             _ = try refusable { () throws(Refusal) in try target.parameter("offset") }
             _ = isReservedAndNoPath(target)
@@ -99,13 +106,18 @@ extension FuzzTarget {
         }
     }
 
-    /// Any writes: what was stored makes the same machine again.
-    private static func checkWrites(_ input: inout FuzzInput) throws {
-        guard let path = StreamPath("a") else { return }
-        let summary = StreamSummary(path: path, settings: StreamSettings(), created: Timestamp(milliseconds: 0))
-        var machine = StreamMachine(summary)
+    /// A stream as its writers see it, and what was stored of it.
+    private struct Written {
+        let made: StreamSummary
+        var machine: StreamMachine
         var records: [LogRecord] = []
-        while !input.isAtEnd {
+
+        init(_ summary: StreamSummary) {
+            made = summary
+            machine = StreamMachine(summary)
+        }
+
+        mutating func write(_ input: inout FuzzInput) throws {
             let flags = input.byte()
             let producer = ProducerStamp(
                 id: flags & 1 == 0 ? "p" : "q", epoch: UInt64(input.below(3)), sequence: UInt64(input.below(4)))
@@ -118,9 +130,54 @@ extension FuzzTarget {
             let verdict = machine.write(write, at: Timestamp(milliseconds: 1), into: &records)
             try require((records.count > before) == (verdict == .taken), "records without a verdict, or the other way")
         }
-        var replayed = StreamMachine(summary)
-        try require(replayed.replay(records), "what was stored cannot be read")
-        try require(replayed.checkpoint == machine.checkpoint, "what was stored makes another machine")
-        try require(replayed.summary == machine.summary, "what was stored makes another stream")
+
+        /// What was stored makes the same machine again, by itself and behind a checkpoint anywhere.
+        func check(cut: Int) throws {
+            var replayed = StreamMachine(made)
+            try require(replayed.replay(Array(records[..<cut])), "what was stored cannot be read")
+            var resumed = StreamMachine(replayed.checkpoint, of: replayed.summary)
+            try require(replayed.replay(Array(records[cut...])), "what was stored cannot be read")
+            try require(replayed.checkpoint == machine.checkpoint, "what was stored makes another machine")
+            try require(replayed.summary == machine.summary, "what was stored makes another stream")
+            try require(resumed?.replay(Array(records[cut...])) == true, "what is behind a checkpoint cannot be read")
+            try require(resumed?.checkpoint == machine.checkpoint, "a checkpoint makes another machine")
+            try require(
+                StreamSummary(stored: machine.summary.encoded) == machine.summary, "a summary is read as another")
+            let events = UInt64(records.count { $0.kind == .event })
+            try require(machine.tail.position == (made.fork?.base ?? 0) + events, "the tail is elsewhere")
+        }
+    }
+
+    /// Any writes: what was stored makes the same machine again.
+    private static func checkWrites(_ input: inout FuzzInput) throws {
+        guard let path = StreamPath("a") else { return }
+        var stream = Written(
+            StreamSummary(path: path, settings: StreamSettings(), created: Timestamp(milliseconds: 0)))
+        while !input.isAtEnd { try stream.write(&input) }
+        try stream.check(cut: stream.records.count / 2)
+    }
+
+    /// Forks of forks, each with writes of its own: none sees another's.
+    private static func checkForks(_ input: inout FuzzInput) throws {
+        guard let path = StreamPath("a") else { return }
+        let settings = StreamSettings()
+        var family = [Written(StreamSummary(path: path, settings: settings, created: Timestamp(milliseconds: 0)))]
+        while !input.isAtEnd {
+            let index = input.below(family.count)
+            guard input.below(4) == 0, family.count < 100 else {
+                try family[index].write(&input)
+                continue
+            }
+            let tail = family[index].machine.tail
+            let base = UInt64(input.below(Int(tail.position) + 1))
+            let fork = StreamFork(
+                source: StreamID("\(index)"), sourcePath: path, base: base, asked: StreamOffset(base),
+                askedBeyond: UInt64(input.below(3)))
+            family.append(
+                Written(StreamSummary(path: path, settings: settings, created: Timestamp(milliseconds: 0), fork: fork)))
+            try require(family[family.count - 1].machine.tail == StreamOffset(base), "a fork begins elsewhere")
+            try require(family[index].machine.tail == tail, "a fork has moved its source")
+        }
+        for stream in family { try stream.check(cut: stream.records.count / 3) }
     }
 }

@@ -1,0 +1,79 @@
+import NIOCore
+import Synchronization
+import ThroughlineCore
+
+/// The pages of streams that were read from the store last, so that of many who catch up only one reads.
+///
+/// A page that does not reach the stream's end never changes.
+final class StreamPages: Sendable {
+    private struct Key: Hashable {
+        var stream: ObjectIdentifier
+        var after: StreamOffset
+        /// How large a page was asked for.
+        var bytes: Int
+    }
+
+    private struct Page {
+        /// Held, so that its key stays its own.
+        var stream: DurableStream
+        var slice: StreamSlice
+        /// Milliseconds of the monotonic clock.
+        var used: Int64
+    }
+
+    private struct State {
+        var pages: [Key: Page] = [:]
+        var bytes = 0
+
+        mutating func remove(_ key: Key) {
+            guard let page = pages.removeValue(forKey: key) else { return }
+            bytes -= page.slice.body.storageCapacity
+        }
+    }
+
+    private let state = Mutex(State())
+    private let maximumBytes: Int
+    /// However small they are.
+    private static let maximumPages = 256
+
+    init(maximumBytes: Int) { self.maximumBytes = maximumBytes }
+
+    func page(of stream: DurableStream, after position: StreamOffset, bytes: Int, _ now: Int64) -> StreamSlice? {
+        let key = Key(stream: ObjectIdentifier(stream), after: position, bytes: bytes)
+        return state.withLock { state in
+            state.pages[key]?.used = now
+            return state.pages[key]?.slice
+        }
+    }
+
+    /// Keeps a page if it is one that stays as it is.
+    func keep(_ slice: StreamSlice, of stream: DurableStream, bytes: Int, _ now: Int64) {
+        let size = slice.body.storageCapacity
+        guard !slice.isAtTail, size <= maximumBytes / 4 else { return }
+        let key = Key(stream: ObjectIdentifier(stream), after: slice.after, bytes: bytes)
+        state.withLock { state in
+            state.remove(key)
+            while state.bytes + size > maximumBytes || state.pages.count >= Self.maximumPages,
+                let oldest = state.pages.min(by: { $0.value.used < $1.value.used })
+            {
+                state.remove(oldest.key)
+            }
+            state.pages[key] = Page(stream: stream, slice: slice, used: now)
+            state.bytes += size
+        }
+        // It may have gone meanwhile.
+        if stream.state.withLock({ $0.phase == .gone }) { drop(stream) }
+    }
+
+    /// Forgets a stream's pages.
+    func drop(_ stream: DurableStream) { remove { $0.stream === stream } }
+
+    /// Forgets what nobody has read since a time.
+    func tidy(before limit: Int64) { remove { $0.used < limit } }
+
+    private func remove(_ isOver: (Page) -> Bool) {
+        state.withLock { state in
+            for (key, page) in state.pages where isOver(page) { state.remove(key) }
+        }
+    }
+}
