@@ -60,11 +60,12 @@ extension StreamEngine {
             case .success:
                 let (settled, groups) = leave(stream)
                 let watchers = stream.state.withLock { $0.watchers }
+                // Before the answer: who has it finds the paths free, its sources' too.
+                collect(stream)
                 completion(.success(()))
                 for body in settled { body() }
                 wake(groups)
                 if !watchers.isEmpty { deleted(stream.path, watchers: watchers) }
-                collect(stream)
             case .failure(.conflict):
                 // What was decided before did not become durable after all: once more, from what is.
                 stream.state.withLock { if $0.hot?.machine?.count != $0.durable { $0.hot?.machine = nil } }
