@@ -59,7 +59,8 @@ extension SubscriptionSettings: StateCodable {
         }
         pattern = try reader.optionalString().flatMap { StreamPattern($0) }
         streams = try reader.list { reader throws(StateError) in StreamPath(unchecked: try reader.string()) }
-        leaseMilliseconds = Int64(try reader.number())
+        guard let lease = Int64(exactly: try reader.number()) else { throw StateError() }
+        leaseMilliseconds = lease
         description = try reader.optionalString()
     }
 }
