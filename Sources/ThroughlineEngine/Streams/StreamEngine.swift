@@ -193,8 +193,14 @@ extension StreamEngine {
         Refusal(.offsetGone, "What was there has been let go: the stream begins at \(earliest).")
     }
 
-    /// Paths with a prefix, in order, after a path: at most `limit`.
-    public func list(prefix: String, after: String?, limit: Int) -> [StreamStanding] {
+    /// Paths with a prefix, in order, after a path: at most `limit`. Looks through all of them, on a thread for that.
+    public func list(
+        prefix: String, after: String?, limit: Int, then completion: @escaping @Sendable ([StreamStanding]) -> Void
+    ) {
+        pool.run { [self] in completion(list(prefix: prefix, after: after, limit: limit)) }
+    }
+
+    private func list(prefix: String, after: String?, limit: Int) -> [StreamStanding] {
         let streams = shelf.withLock { shelf in
             shelf.streams.filter { path, _ in
                 path.value.hasPrefix(prefix)

@@ -4,7 +4,7 @@ import ThroughlineEngine
 
 extension StreamService {
     /// `GET /v1/stream`: the streams whose paths begin with something, in order.
-    func list(_ target: StreamTarget, _ completion: Completion) throws(Refusal) {
+    func list(_ target: StreamTarget, _ completion: @escaping Completion) throws(Refusal) {
         let prefix = try target.parameter("prefix") ?? ""
         let after = try target.parameter("after")
         guard prefix.utf8.count <= StreamPath.maximumBytes, (after?.utf8.count ?? 0) <= StreamPath.maximumBytes else {
@@ -17,22 +17,23 @@ extension StreamService {
             }
             limit = number
         }
-        var found = streams.list(prefix: prefix, after: after, limit: limit + 1)
-        let hasMore = found.count > limit
-        if hasMore { found.removeLast() }
-        let json = JSONWriter.object {
-            $0.field("prefix", prefix)
-            $0.key("streams")
-            $0.array(found) { $0.stream($1) }
-            if hasMore { $0.field("next_cursor", found.last?.summary.path.value) }
-            $0.key("has_more")
-            $0.boolean(hasMore)
+        streams.list(prefix: prefix, after: after, limit: limit + 1) { [limit] found in
+            let hasMore = found.count > limit
+            let shown = found.prefix(limit)
+            let json = JSONWriter.object {
+                $0.field("prefix", prefix)
+                $0.key("streams")
+                $0.array(shown) { $0.stream($1) }
+                if hasMore { $0.field("next_cursor", shown.last?.summary.path.value) }
+                $0.key("has_more")
+                $0.boolean(hasMore)
+            }
+            completion(
+                .whole(
+                    StreamReply(
+                        200, [("content-type", "application/json"), ("cache-control", "no-store")],
+                        body: ByteBuffer(bytes: json))))
         }
-        completion(
-            .whole(
-                StreamReply(
-                    200, [("content-type", "application/json"), ("cache-control", "no-store")],
-                    body: ByteBuffer(bytes: json))))
     }
 }
 
