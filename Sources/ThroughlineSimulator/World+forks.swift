@@ -62,9 +62,12 @@ extension Oracle {
         if isOpen { throw Violation("\(fork.id) is a copy, and something in it is open") }
     }
 
-    /// Whether a copy of a session is there.
+    /// Whether a copy of a session is there, or may be: a server that is gone cannot be asked.
     func isCopied(_ session: SessionModel, _ server: SimulatedServer) -> Bool {
-        forks.contains { $0.source === session && (try? read($0, server)) != nil }
+        forks.contains { fork in
+            guard fork.source === session else { return false }
+            return server.isClosed || (try? read(fork, server)) != nil
+        }
     }
 
     /// The copy as the store has it; `nil` where it has none.

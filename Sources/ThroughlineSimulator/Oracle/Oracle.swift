@@ -118,7 +118,7 @@ final class Oracle {
             case .runEnded, .runCancelled:
                 guard let hold else { return }
                 try catchUp(session, server)
-                if !session.isErased, session.state.isActive(run: hold.run) { throw wrong }
+                if !session.isErased, session.state.takesOutput(run: hold.run) { throw wrong }
             case .budgetExceeded:
                 guard let hold else { throw wrong }
                 try catchUp(session, server)

@@ -128,6 +128,9 @@ struct SessionReducer {
 
     func isActive(run: String) -> Bool { ["active", "waiting"].contains(stateOf(run: run)) }
 
+    /// Whether its agent may write: it is active, and does not only wait for those below it.
+    func takesOutput(run: String) -> Bool { isActive(run: run) && held[run] == nil }
+
     // MARK: One method for each kind of event
 
     mutating func add(
@@ -293,7 +296,7 @@ struct SessionReducer {
     }
 
     func requireActive(_ run: String) throws(Violation) {
-        guard isActive(run: run), held[run] == nil else {
+        guard takesOutput(run: run) else {
             throw Violation("event \(seq) is of run \(run), which has ended")
         }
     }
