@@ -102,6 +102,23 @@ def test_the_api_and_dev_wait_for_migrations(tmp_path, postgres, dev):
     assert throughline("migrate", "sideways", cwd=below, check=False).returncode == 2
 
 
+@pytest.mark.parametrize("place", [None, "built", "/absolute"])
+def test_a_swift_program_is_run_from_where_swift_builds_it(tmp_path, place):
+    """With something in the place of Swift, which takes long."""
+    project = projects.make_project(tmp_path, "hummingbird", "postgres", [("user", "name:string")])
+    place = place and place.replace("/absolute", f"{tmp_path}/elsewhere")
+    swift = tmp_path / "bin/swift"
+    swift.parent.mkdir()
+    swift.write_text("#!/bin/sh\n[ $1 = build ] || exit 9\nto=${SWIFTPM_BUILD_DIR:-.build}/debug\nmkdir -p $to\n"
+                     "printf '#!/bin/sh\\necho it runs \"$@\" in $(pwd)\\n' > $to/App\nchmod +x $to/App\n")
+    swift.chmod(0o755)
+    settings = {**os.environ, "PATH": f"{swift.parent}:{os.environ['PATH']}", "SWIFTPM_BUILD_DIR": place}
+    if place is None:
+        del settings["SWIFTPM_BUILD_DIR"]
+    for folder in (project, project / "Sources"):
+        assert f"it runs migrate status in {project}\n" in throughline("migrate", "status", cwd=folder, env=settings).stdout
+
+
 def test_what_is_in_memory_has_no_migrations(project):
     for command, hint in ((["migrate", "up"], "--database postgres"), (["seed"], "dev --seed")):
         result = throughline(*command, cwd=project, check=False)

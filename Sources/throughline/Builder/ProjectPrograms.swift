@@ -122,6 +122,7 @@ struct ProjectPrograms {
 
     private var built: String {
         let place = ProcessInfo.processInfo.environment["SWIFTPM_BUILD_DIR"] ?? ".build"
-        return URL(filePath: place, relativeTo: folder.root).appending(path: "debug/App").path(percentEncoded: false)
+        let root = URL(filePath: folder.root.path(percentEncoded: false), directoryHint: .isDirectory)
+        return URL(filePath: place, relativeTo: root).appending(path: "debug/App").path(percentEncoded: false)
     }
 }
