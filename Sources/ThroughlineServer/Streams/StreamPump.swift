@@ -77,8 +77,15 @@ final class StreamPump: @unchecked Sendable {
         plain.write(ByteBuffer(staticString: "\r\n"))
     }
 
+    /// When to look next whether a comment has to be written. Never in the past, however long a reader takes nothing: with a task
+    /// that makes another one that is due, a loop does nothing else.
+    static func due(after lastWrite: NIODeadline, every pause: TimeAmount, now: NIODeadline) -> NIODeadline {
+        max(lastWrite + pause, now + .seconds(1))
+    }
+
     private func keepAlive(on loop: any EventLoop) {
-        let timer = loop.scheduleTask(deadline: lastWrite + limits.keepAlive) { [weak self] in
+        let due = Self.due(after: lastWrite, every: limits.keepAlive, now: .now())
+        let timer = loop.scheduleTask(deadline: due) { [weak self] in
             guard let self, !self.isOver else { return }
             if self.lastWrite + self.limits.keepAlive <= .now(), self.channel?.isWritable == true {
                 self.write(StreamEvents.keepAlive)
