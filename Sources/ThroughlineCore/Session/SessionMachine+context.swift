@@ -18,9 +18,9 @@ extension SessionMachine {
             switch piece {
             case .input(let input):
                 if input.id == leaf { last = units.count }
-                units.append(.init(role: "user", text: Self.text(of: input.parts)))
+                units.append(.init(role: "user", text: input.parts.textForModels))
             case .steer(let command):
-                units.append(.init(role: "user", text: Self.text(of: command.order.parts)))
+                units.append(.init(role: "user", text: command.order.parts.textForModels))
             case .message(let message):
                 units += Self.units(of: message, results: message.run.flatMap { results[$0] } ?? [:])
             }
@@ -109,17 +109,6 @@ extension SessionMachine {
         return results
     }
 
-    private static func text(of parts: [InputPart]) -> String {
-        parts.map { text(of: $0.head, $0.text) }.filter { !$0.isEmpty }.joined(separator: "\n\n")
-    }
-
-    /// What is no text is named.
-    private static func text(of head: PartHead, _ text: [UInt8]) -> String {
-        guard text.isEmpty else { return String(decoding: text, as: UTF8.self) }
-        let name = head.title ?? head.url ?? head.name
-        return name.map { "[\(head.kind.rawValue): \($0)]" } ?? ""
-    }
-
     private static func units(of message: Message, results: [String: String]) -> [ConversationContext.Unit] {
         var units: [ConversationContext.Unit] = []
         var texts: [String] = []
@@ -140,7 +129,7 @@ extension SessionMachine {
             case .reasoning, .toolResult: continue
             case .text, .data, .file, .source:
                 if !calls.isEmpty { close() }
-                let text = text(of: part.head, part.text)
+                let text = part.head.textForModels(part.text)
                 if !text.isEmpty { texts.append(text) }
             }
         }
@@ -156,6 +145,22 @@ extension SessionMachine {
             id: id, name: part.head.name ?? "tool",
             arguments: isWhole ? String(decoding: part.text, as: UTF8.self) : "{}",
             result: results[id] ?? ConversationContext.missingResult)
+    }
+}
+
+extension [InputPart] {
+    /// What a model gets to read of them.
+    public var textForModels: String {
+        map { $0.head.textForModels($0.text) }.filter { !$0.isEmpty }.joined(separator: "\n\n")
+    }
+}
+
+extension PartHead {
+    /// What is no text is named.
+    fileprivate func textForModels(_ text: [UInt8]) -> String {
+        guard text.isEmpty else { return String(decoding: text, as: UTF8.self) }
+        let name = title ?? url ?? self.name
+        return name.map { "[\(kind.rawValue): \($0)]" } ?? ""
     }
 }
 

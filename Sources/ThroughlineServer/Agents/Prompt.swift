@@ -26,8 +26,8 @@ package struct Prompt: Hashable, Sendable {
             switch piece {
             case .input(let input):
                 asked.contains(input.id) || !Self.wasHeard(input)
-                    ? nil : Line(role: "user", text: Self.text(of: input.parts))
-            case .steer(let command): Line(role: "user", text: Self.text(of: command.order.parts))
+                    ? nil : Line(role: "user", text: input.parts.textForModels)
+            case .steer(let command): Line(role: "user", text: command.order.parts.textForModels)
             case .message(let message): Self.line(of: message)
             }
         }
@@ -38,7 +38,7 @@ package struct Prompt: Hashable, Sendable {
             return room >= 0
         }
         lines = instructions + newest.reversed()
-        lines += answering.map { Line(role: "user", text: Self.text(of: $0.parts)) }
+        lines += answering.map { Line(role: "user", text: $0.parts.textForModels) }
     }
 
     /// The body of the upstream's request.
@@ -69,20 +69,10 @@ package struct Prompt: Hashable, Sendable {
         }
     }
 
-    private static func text(of parts: [InputPart]) -> String {
-        parts.map { text(of: $0.head, $0.text) }.filter { !$0.isEmpty }.joined(separator: "\n\n")
-    }
-
     private static func line(of message: Message) -> Line? {
         guard message.role != .tool else { return nil }
         let texts = message.parts.filter { $0.head.kind == .text }.map { String(decoding: $0.text, as: UTF8.self) }
         let text = texts.joined(separator: "\n\n")
         return text.isEmpty ? nil : Line(role: message.roleForModels.rawValue, text: message.textForModels(text))
-    }
-
-    private static func text(of head: PartHead, _ text: [UInt8]) -> String {
-        guard text.isEmpty else { return String(decoding: text, as: UTF8.self) }
-        let name = head.title ?? head.url ?? head.name
-        return name.map { "[\(head.kind.rawValue): \($0)]" } ?? ""
     }
 }
