@@ -10,7 +10,7 @@ import time
 import pytest
 from client import Api, frames
 from server import Server
-from test_streams import JSON, TEXT, ZERO, Streams
+from test_streams import JSON, TEXT, ZERO, Streams, streams  # noqa: F401, the fixture, on this module's server
 
 
 @pytest.fixture(scope="module")
@@ -19,11 +19,6 @@ def shared(tmp_path_factory):
     yield server
     server.stop()
     assert not server.crashed(), server.log_tail()
-
-
-@pytest.fixture(params=["direct", "routed"])
-def streams(shared, request):
-    return Streams(shared.port, routed=request.param == "routed")
 
 
 @pytest.fixture
