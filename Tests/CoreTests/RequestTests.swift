@@ -193,6 +193,20 @@ import ThroughlineCore
         #expect(scene.machine.nextWakeUp == Timestamp(milliseconds: 1_000 + 86_400_000))
     }
 
+    @Test func `other arguments do not bring a request back whose time is over`() throws {
+        var scene = try scene()
+        let asked = #"{"id":"q","kind":"approval","prompt":"Run it?","arguments":"ls","deadline":5000}"#
+        _ = try scene.write([opened(asked)])
+        _ = scene.take()
+        scene.now = 6_000
+        let others = asked.replacing("ls", with: "rm")
+        #expect(code { try scene.write([opened(others)]) } == .idTaken)
+        _ = try scene.write([opened(asked)])
+        #expect(scene.take() == [])
+        scene.machine.wake(at: scene.at)
+        #expect(scene.take() == ["request.expired q"])
+    }
+
     @Test(arguments: [Run.State.completed, .failed])
     func `a request is withdrawn with its run`(reason: Run.State) throws {
         var scene = try scene()

@@ -61,6 +61,10 @@ extension SessionMachine {
                 throw Refusal(.idTaken, "There is a request \(draft.id) already. Use another id.")
             }
             if opening.asks(theSameAs: known.opening) { return false }
+            // Answers are told that it is over from its deadline on, and so it does not come back to life.
+            guard at < known.opening.deadline else {
+                throw Refusal(.idTaken, "The request \(draft.id) was not answered in time. Use another id.")
+            }
             guard opening.mayReplace(known.opening) else {
                 throw Refusal(
                     .idTaken,

@@ -59,7 +59,9 @@ extension World {
         let state = request["state"]?.text
         switch code {
         case .requestResolved: return state == "resolved" && request["answer"]?["id"]?.text != answer.id?.value
-        case .requestExpired: return state == "expired" || wasOver(request)
+        // Other arguments, with a time of their own, can have replaced those that the answer was about.
+        case .requestExpired:
+            return state == "expired" || oracle.wasOver(request) || answer.digest != request["digest"]?.text
         case .requestWithdrawn: return state == "withdrawn"
         case .requestChanged: return answer.digest != request["digest"]?.text
         case .answerInvalid: return answer.value == Array("7".utf8)
@@ -67,12 +69,12 @@ extension World {
         default: return false
         }
     }
-
-    /// Its deadline was over, and it may have ended otherwise before that was noted.
-    private func wasOver(_ request: Plain) -> Bool { request["deadline"]?.number ?? 0 <= Int(clock.latestWall) }
 }
 
 extension Oracle {
+    /// Its deadline was over, and it may have ended otherwise before that was noted.
+    func wasOver(_ request: Plain) -> Bool { request["deadline"]?.number ?? 0 <= Int(disk.clock.latestWall) }
+
     /// An agent that is told of the end of its request is told what the history says.
     func checkShown(_ request: Plain, _ session: SessionModel, _ server: SimulatedServer?) {
         guard let server, !server.isClosed else { return }

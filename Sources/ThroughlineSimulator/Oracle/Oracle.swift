@@ -7,7 +7,7 @@ final class Oracle {
     private(set) var violation: String?
     private(set) var sessions: [SessionModel] = []
     private var byID: [SessionID: SessionModel] = [:]
-    private let disk: SimulatedDisk
+    let disk: SimulatedDisk
     private(set) var checks = 0
 
     init(_ disk: SimulatedDisk) { self.disk = disk }
@@ -142,10 +142,12 @@ final class Oracle {
                 let orders = session.state.commands.all.filter { $0["verb"]?.text != "cancel" }
                 if !session.isErased, orders.isEmpty, !session.isBatonAsked { throw wrong }
             case .idTaken:
-                // Only where an agent asks again and the request has its end.
+                // Only where an agent asks again and the request has its end, or its time is over.
                 try catchUp(session, server)
-                let requests = session.state.requests
-                if !session.isErased, requests.order.count == session.state.openRequests.count { throw wrong }
+                let requests = session.state.requests.byID.values
+                if !session.isErased, !requests.contains(where: { $0["state"] != .string("open") || wasOver($0) }) {
+                    throw wrong
+                }
             case .batonHeld: guard session.isBatonAsked else { throw wrong }
             case .runNotFound: if let hold, session.state.stateOf(run: hold.run) != nil { throw wrong }
             default: throw wrong
