@@ -23,6 +23,8 @@ public struct EngineConfiguration: Sendable {
     public var streamWindowBytes = 64 << 10
     /// Bytes of pages of durable streams that were read from the store of late, all together.
     public var streamPageBytes = 32 << 20
+    /// A stream is compacted when so many messages have come at least.
+    public var streamCompactionMessages: UInt64 = 64
     /// After so many bytes what a durable stream's writers have done is written down, so that it need not be read again.
     public var streamCheckpointBytes = 8 << 20
     /// Forks of forks go so deep.

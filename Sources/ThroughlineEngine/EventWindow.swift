@@ -26,6 +26,15 @@ struct EventWindow {
         }
     }
 
+    /// Lets go of the events up to a number.
+    mutating func forget(upTo last: SequenceNumber) {
+        while let first = events.first, first.sequence <= last {
+            events.removeFirst()
+            bytes -= first.bytes.count
+            start = first.sequence
+        }
+    }
+
     /// The events after one number up to another, at most so many bytes but at least one; `nil` if the window starts later.
     func events(after: SequenceNumber, upTo end: SequenceNumber, bytes limit: Int) -> [Delivery]? {
         guard after >= start else { return nil }

@@ -106,6 +106,14 @@ public final class EmbeddedLogStore: LogStore {
         inbox.add(PendingTrim(stream: stream, last: min(last, tail).rawValue))
     }
 
+    public func thin(_ stream: StreamID, removing events: [SequenceNumber], completion: @escaping LogCompletion) {
+        let isTaken = inbox.add(
+            PendingThinning(stream: stream, events: events.map(\.rawValue).sorted(), completion: completion))
+        if !isTaken { refuse(completion) }
+    }
+
+    public func thinnable(_ stream: StreamID) -> SequenceNumber { SequenceNumber(index.moved(of: stream) ?? 0) }
+
     private func refuse(_ completion: @escaping LogCompletion) {
         if threads == nil { return refused.change { $0.append(completion) } }
         DispatchQueue.global().async { completion(.failure(.closed)) }

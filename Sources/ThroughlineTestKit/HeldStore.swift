@@ -103,5 +103,11 @@ public final class HeldStore: LogStore {
 
     public func trim(_ stream: StreamID, upTo last: SequenceNumber) { inner.trim(stream, upTo: last) }
 
+    public func thin(_ stream: StreamID, removing events: [SequenceNumber], completion: @escaping LogCompletion) {
+        inner.thin(stream, removing: events, completion: completion)
+    }
+
+    public func thinnable(_ stream: StreamID) -> SequenceNumber { inner.thinnable(stream) }
+
     public func close() { inner.close() }
 }

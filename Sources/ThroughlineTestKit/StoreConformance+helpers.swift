@@ -13,6 +13,11 @@ extension LogStore {
         waitForCompletion { self.erase(stream, completion: $0) }
     }
 
+    /// Lets single events go and waits for the completion. Not on the store's own thread.
+    public func thinAndWait(_ stream: StreamID, _ events: [SequenceNumber]) -> Result<Void, StoreError> {
+        waitForCompletion { self.thin(stream, removing: events, completion: $0) }
+    }
+
     /// All records after a number, read page by page.
     ///
     /// A page that ends between an event and its notes loses those notes, so pages are cut at events only by `limit.bytes`

@@ -22,8 +22,38 @@ extension StoreConformance {
             try require(store.eraseAndWait(stream).storeError, is: nil, "erase")
             store.trim(stream, upTo: SequenceNumber(121))
             try require(store.status(of: stream), is: .erased, "status")
-        }
+        },
+        .acrossRestart("single events go, and nothing else does") { store in
+            try fill(store, from: 0, count: 80)
+            // After an erasure all that was before it is where single events can go.
+            try require(store.eraseAndWait(StreamID("streams/other")).storeError, is: nil, "erase")
+            try require(store.thinnable(stream), is: SequenceNumber(80), "what can go")
+            let gone = [1, 2, 3, 17, 40].map { SequenceNumber($0) }
+            for events in [gone, gone, [], Array(gone[..<2])] {
+                try require(store.thinAndWait(stream, events).storeError, is: nil, "thin")
+            }
+            try checkThinned(store, gone)
+            store.trim(stream, upTo: SequenceNumber(20))
+            try fill(store, from: 80, count: 1)
+            try checkTrimmed(store, last: 20, tail: 81, thinned: gone)
+        } then: { store in
+            try checkTrimmed(store, last: 20, tail: 81, thinned: [1, 2, 3, 17, 40].map { SequenceNumber($0) })
+            try require(store.eraseAndWait(stream).storeError, is: nil, "erase")
+        },
     ]
+
+    private static func checkThinned(_ store: any LogStore, _ gone: [SequenceNumber]) throws {
+        guard case .live(let tail) = store.status(of: stream) else {
+            throw StoreConformanceFailure(description: "status")
+        }
+        let left = (1...tail.rawValue).flatMap { records($0) }.filter {
+            $0.kind == .note || !gone.contains($0.sequence)
+        }
+        for after in [0, 1, 2, 3, 16, 17, 39, 40] as [UInt64] {
+            let found = try store.readAll(stream, after: SequenceNumber(after))
+            try require(found == left.filter { $0.sequence.rawValue > after }, "something else is there after \(after)")
+        }
+    }
 
     /// Events that each have a note in them and one behind them.
     private static func fill(_ store: any LogStore, from first: UInt64, count: UInt64) throws {
@@ -44,9 +74,11 @@ extension StoreConformance {
     }
 
     /// From everywhere: what is behind the last that was let go is whole, and before it there is nothing that was not.
-    private static func checkTrimmed(_ store: any LogStore, last: UInt64, tail: UInt64) throws {
+    private static func checkTrimmed(
+        _ store: any LogStore, last: UInt64, tail: UInt64, thinned: [SequenceNumber] = []
+    ) throws {
         try require(store.status(of: stream), is: .live(tail: SequenceNumber(tail)), "status")
-        let all = (1...tail).flatMap { records($0) }
+        let all = (1...tail).flatMap { records($0) }.filter { $0.kind == .note || !thinned.contains($0.sequence) }
         for after in 0...tail {
             let found = try store.readAll(stream, after: SequenceNumber(after))
             let expected = all.filter { $0.sequence.rawValue > after }

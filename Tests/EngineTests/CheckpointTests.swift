@@ -129,5 +129,11 @@ private final class CountingStore: LogStore {
     func checkpoint(of stream: StreamID) -> Checkpoint? { inner.checkpoint(of: stream) }
     func erase(_ stream: StreamID, completion: @escaping LogCompletion) { inner.erase(stream, completion: completion) }
     func trim(_ stream: StreamID, upTo last: SequenceNumber) { inner.trim(stream, upTo: last) }
+    func thin(_ stream: StreamID, removing events: [SequenceNumber], completion: @escaping LogCompletion) {
+        inner.thin(stream, removing: events, completion: completion)
+    }
+
+    func thinnable(_ stream: StreamID) -> SequenceNumber { inner.thinnable(stream) }
+
     func close() { inner.close() }
 }

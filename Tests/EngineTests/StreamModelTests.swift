@@ -21,6 +21,12 @@ import ThroughlineTestKit
         var retention: StreamRetention?
         /// So many of its own have been let go.
         var gone = 0
+        var isCompacted = false
+        /// Those that compaction has taken.
+        var superseded: Set<Int> = []
+        var thinning = 0
+        var compacted = 0
+        var clean = 0
         /// When its own were written.
         var times: [Int64] = []
 
@@ -29,18 +35,46 @@ import ThroughlineTestKit
         /// Lets go of what is over, as five lines would.
         mutating func keep(at now: Int64) {
             guard let retention else { return }
-            while !own.isEmpty, isOver(retention, now) { gone += 1 }
+            // What compaction has taken is passed over, and goes with what is behind it.
+            for index in gone..<messages.count - base where !superseded.contains(base + index) {
+                guard isOver(retention, times[index], now) else { return }
+                gone = index + 1
+            }
         }
 
-        private func isOver(_ retention: StreamRetention, _ now: Int64) -> Bool {
+        /// What there is from a place on.
+        func left(from: Int) -> [[UInt8]] {
+            (from..<messages.count).filter { !superseded.contains($0) }.map { messages[$0] }
+        }
+
+        /// Of the messages with one key, the newest stays.
+        mutating func compact(hasForks: Bool) {
+            let end = messages.count - base
+            guard isCompacted, !hasForks, end - max(compacted, gone) >= max(4, clean / 2) else { return }
+            let compaction = StreamCompaction(members: ["k"])
+            var newest: [[UInt8]: Int] = [:]
+            for index in max(compacted, gone)..<end {
+                if let key = compaction.key(of: messages[base + index]) { newest[key] = base + index }
+            }
+            let there = (base + gone..<base + end).filter { !superseded.contains($0) }
+            let old = there.filter { index in
+                compaction.key(of: messages[index]).flatMap { newest[$0] }.map { $0 > index } ?? false
+            }
+            superseded.formUnion(old)
+            if !old.isEmpty { thinning = end }
+            compacted = end
+            clean = there.count - old.count
+        }
+
+        private func isOver(_ retention: StreamRetention, _ time: Int64, _ now: Int64) -> Bool {
             UInt64(own.count) > retention.messages ?? .max
                 || own.reduce(0) { $0 + UInt64($1.count) } > retention.bytes ?? .max
-                || now - times[gone] >= Int64(retention.seconds ?? 1 << 40) * 1_000
+                || now - time >= Int64(retention.seconds ?? 1 << 40) * 1_000
         }
 
         /// What a reader gets from a place on, without the brackets.
         func content(from place: Int) -> String {
-            messages[place...].map { String(decoding: $0, as: UTF8.self) }.joined(separator: isJSON ? "," : "")
+            left(from: place).map { String(decoding: $0, as: UTF8.self) }.joined(separator: isJSON ? "," : "")
         }
     }
 
@@ -71,18 +105,23 @@ import ThroughlineTestKit
         for step in 0..<200 {
             let path = random.pick(paths)
             let context: Comment = "seed \(seed), step \(step), \(path)"
+            let (one, other) = (random.below(3), random.below(3))
+            let keyed = #"[{"k":\#(one),"v":\#(step)},{"v":\#(step),"k":\#(other)}]"#
             switch random.below(14) {
             case 0, 1:
                 let isJSON = random.chance(2)
-                let body = isJSON ? random.pick(["", "[]", "[1,2]", "7"]) : random.pick(["", "xy"])
+                let isCompacted = isJSON && random.chance(2)
+                let body = isJSON ? random.pick(["", "[]", "[1,2]", "7", keyed]) : random.pick(["", "xy"])
                 let closes = random.chance(8)
                 // Forks of forks of forks, where there are many paths.
                 let source =
                     random.chance(3) ? random.pick(paths) : paths.count > 5 && random.chance(2) ? newest : nil
                 let fork = source.map { (path: $0, offset: UInt64(random.below(4)), beyond: UInt64(random.below(3))) }
-                let retention = Self.someRetention(&random)
+                var retention = Self.someRetention(&random)
+                if isCompacted { retention = retention.flatMap { $0.bytes ?? $0.messages == nil ? $0 : nil } }
                 let created = await bench.create(
-                    path, isJSON: isJSON, body: body, closed: closes, fork: fork, retention: retention)
+                    path, isJSON: isJSON, body: body, closed: closes, fork: fork, retention: retention,
+                    compaction: isCompacted ? StreamCompaction(members: ["k"]) : nil)
                 let expected = Self.expectedCreation(
                     path, isJSON, body, closes, fork, in: models, buried, exists: models[path] != nil,
                     sourceBegins: fork.flatMap { models[$0.path] }.map(earliest) ?? 0)
@@ -92,6 +131,7 @@ import ThroughlineTestKit
                 }
                 #expect(created == 201, context)
                 model.retention = retention
+                model.isCompacted = isCompacted
                 model.times = Array(repeating: elapsed, count: model.own.count)
                 models[path] = model
                 newest = path
@@ -102,7 +142,9 @@ import ThroughlineTestKit
                     ? ProducerStamp(
                         id: random.pick(["p", "q"]), epoch: UInt64(random.below(2)), sequence: UInt64(random.below(5)))
                     : nil
-                let body = random.pick(["1", "[3,4,5]", isClosing ? "" : "2"])
+                let body = random.pick(
+                    models[path]?.isCompacted == true
+                        ? [keyed, keyed, "1"] : ["1", "[3,4,5]", isClosing ? "" : "2"])
                 let written = await bench.write(
                     path, isJSON: models[path]?.isJSON ?? true, body: body, producer, closing: isClosing)
                 let expected = Self.apply(body, producer, isClosing, at: elapsed, to: &models, path)
@@ -122,7 +164,11 @@ import ThroughlineTestKit
                 elapsed += pause
                 bench.environment.advance(milliseconds: pause)
                 try await bench.keep()
-                for path in models.keys { models[path]?.keep(at: elapsed) }
+                for path in models.keys {
+                    models[path]?.keep(at: elapsed)
+                    let isShared = hasForks(path)
+                    models[path]?.compact(hasForks: isShared)
+                }
             default:
                 guard let model = models[path] else { continue }
                 let begin = earliest(model)
@@ -181,7 +227,10 @@ import ThroughlineTestKit
             model.messages = Array(source.messages[..<offset])
             if isJSON {
                 if offset + beyond > source.messages.count { return .refused(400) }
-                model.messages = Array(source.messages[..<(offset + beyond)])
+                let base = offset + beyond
+                if base > source.base, base < source.base + source.thinning { return .refused(410) }
+                model.messages = Array(source.messages[..<base])
+                model.superseded = source.superseded.filter { $0 < base }
             } else if beyond > 0 {
                 if offset < sourceBegins { return .refused(410) }
                 guard offset < source.messages.count, beyond <= source.messages[offset].count else {
@@ -227,8 +276,8 @@ import ThroughlineTestKit
 
     private static func split(_ body: String, _ isJSON: Bool) -> [[UInt8]] {
         if body.isEmpty || isJSON && body == "[]" { return [] }
-        guard isJSON, body.hasPrefix("[") else { return [Array(body.utf8)] }
-        return body.dropFirst().dropLast().split(separator: ",").map { Array($0.utf8) }
+        guard isJSON else { return [Array(body.utf8)] }
+        return (try? StreamMessages.json(Array(body.utf8), mayBeEmpty: true)) ?? []
     }
 
     @Test func `nothing is said before it is durable, and what is not durable is forgotten`() async throws {
@@ -281,6 +330,7 @@ struct StreamBench {
         var configuration = EngineConfiguration()
         configuration.streamWindowBytes = 4
         configuration.streamCheckpointBytes = checkpointBytes
+        configuration.streamCompactionMessages = 4
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         engine = Engine(
@@ -292,11 +342,11 @@ struct StreamBench {
     func create(
         _ path: String, isJSON: Bool, body: String, closed: Bool,
         fork: (path: String, offset: UInt64, beyond: UInt64)?, lifetime: StreamLifetime = .unlimited,
-        retention: StreamRetention? = nil
+        retention: StreamRetention? = nil, compaction: StreamCompaction? = nil
     ) async -> Int {
         let creation = StreamCreation(
             contentType: isJSON ? "application/json" : "text/plain", lifetime: lifetime, retention: retention,
-            isClosed: closed, body: Array(body.utf8),
+            compaction: compaction, isClosed: closed, body: Array(body.utf8),
             fork: fork.map { .init(source: StreamPath($0.path)!, offset: StreamOffset($0.offset), beyond: $0.beyond) })
         let result: Result<StreamCreated, Refusal> = await withCheckedContinuation { continuation in
             engine.streams.create(StreamPath(path)!, creation) { continuation.resume(returning: $0) }
@@ -396,8 +446,12 @@ struct StreamBench {
 
     /// Lets go of all that is over what streams keep.
     func keep() async throws {
-        engine.streams.keepInBounds()
-        try await eventually { engine.streams.isAllInBounds }
+        // What is old goes first, and then what is superseded.
+        for _ in 0..<2 {
+            engine.streams.keepInBounds()
+            try await eventually { engine.streams.isAtRest }
+        }
+        #expect(engine.streams.isAllInBounds)
     }
 
     func eventually(_ condition: () -> Bool) async throws {
@@ -411,7 +465,13 @@ extension StreamEngine {
     fileprivate var isAllInBounds: Bool {
         let now = environment.now()
         return shelf.withLock { Array($0.kept.values) }.allSatisfy { stream in
-            stream.state.withLock { !$0.isDue(now) && $0.keeping?.isUnderWay == false }
+            stream.state.withLock { !$0.isDue(now) && $0.dueCompaction(upTo: $0.durable, atLeast: 4) == nil }
+        }
+    }
+
+    fileprivate var isAtRest: Bool {
+        shelf.withLock { Array($0.kept.values) }.allSatisfy { stream in
+            stream.state.withLock { $0.keeping?.isUnderWay == false }
         }
     }
 }

@@ -564,6 +564,62 @@ def test_what_was_let_go_stays_so_after_kill_9(tmp_path):
     server.stop()
 
 
+COMPACTED = {**JSON, "Stream-Compaction-Key": "type,key"}
+
+
+def test_a_compaction_key_is_of_the_configuration(streams, path):
+    made = streams.put(path, b"[]", COMPACTED).ok(201)
+    assert made.headers["Stream-Compaction-Key"] == "type,key" and "compaction-v1" in made.headers["Stream-Extensions"]
+    assert streams.put(path, None, {**JSON, "Stream-Compaction-Key": " type , key"}).status == 200
+    for other in (JSON, {**COMPACTED, "Stream-Compaction-Key": "key,type"}, {**COMPACTED, "Stream-Retention-Age": "9"}):
+        assert streams.put(path, None, other).code == "stream_exists"
+    assert streams.call("HEAD", path).headers["Stream-Compaction-Key"] == "type,key"
+    for bad in ({**TEXT, "Stream-Compaction-Key": "key"}, {**COMPACTED, "Stream-Retention-Count": "9"},
+                *({**JSON, "Stream-Compaction-Key": names} for names in (",", "a,a", "a,b,c,d,e", "x" * 65))):
+        assert streams.put(path + "/bad", None, bad).code == "header_invalid", bad
+
+
+def test_only_the_newest_of_each_key_is_kept(tmp_path):
+    server = Server(tmp_path).start()
+    streams, rng = Streams(server.port), random.Random(4)
+    streams.put("c", b"[]", COMPACTED).ok(201)
+    everything = [{"type": "user", "key": rng.randrange(20), "n": n} if n % 50 else {"n": n} for n in range(300)]
+    for request in range(3):
+        body = json.dumps(everything[request * 100:request * 100 + 100]).encode()
+        streams.post("c", body, {**JSON, **producer(request), "Stream-Seq": f"{request}"}).ok(200)
+    assert streams.get("c").json == everything, "nothing was moved from the log"
+    newest = {message["key"]: message for message in everything if "key" in message}
+    kept = [message for message in everything if newest.get(message.get("key")) in (message, None)]
+    server.kill9()
+    server.start()
+    streams = Streams(server.port)
+    wait_until(lambda: streams.get("c").json == kept)
+
+    def check():
+        for begin in (0, 1, 150, 299):
+            expected = [message for message in kept if message["n"] >= begin]
+            assert streams.get("c", offset(begin)).json == expected
+            with streams.sse("c", offset=offset(begin)) as response:
+                assert json.loads(next(frames(response))[2]) == expected
+        end = streams.get("c", last=300).ok(200)
+        assert end.json == kept and end.headers["Stream-Next-Offset"] == offset(300)
+        assert streams.post("c", b"[1]", {**JSON, **producer(2)}).status == 204, "a retry"
+        assert streams.post("c", b"[1]", {**JSON, **producer(4)}).code == "producer_gap"
+        assert streams.post("c", b"[1]", {**JSON, "Stream-Seq": "2"}).code == "sequence_regressed"
+
+    check()
+    fork = {**JSON, "Stream-Forked-From": "/v1/stream/c"}
+    assert streams.put("early", None, {**fork, "Stream-Fork-Offset": offset(150)}).code == "offset_gone"
+    streams.put("late", b'["own"]', fork).ok(201)
+    assert streams.get("late").json == kept + ["own"]
+    server.kill9()
+    server.start()
+    streams = Streams(server.port)
+    check()
+    assert streams.get("late").json == kept + ["own"]
+    server.stop()
+
+
 def test_the_public_python_client(shared, path):
     from durable_streams import DurableStream, stream
 

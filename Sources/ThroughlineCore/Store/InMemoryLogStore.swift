@@ -81,6 +81,20 @@ public final class InMemoryLogStore: LogStore {
         }
     }
 
+    public func thin(_ stream: StreamID, removing events: [SequenceNumber], completion: @escaping LogCompletion) {
+        queue.async { [self] in
+            let gone = Set(events)
+            state.withLock { state in
+                state.streams[stream]?.records.removeAll { $0.kind == .event && gone.contains($0.sequence) }
+            }
+            finish(completion, with: .success(()))
+        }
+    }
+
+    public func thinnable(_ stream: StreamID) -> SequenceNumber {
+        state.withLock { $0.streams[stream]?.tail ?? .zero }
+    }
+
     public func close() {
         queue.sync { state.withLock { $0.isClosed = true } }
     }

@@ -16,6 +16,7 @@
 ///   remembered, answers `erased` and can never be appended to again.
 /// - **Trimmed may go.** `trim` allows the store to let the oldest records of a stream go, later and bit by bit, to have their
 ///   room again. Reads then go on with what is left. It is a wish, and not kept: who has it tells it again after a start.
+/// - **Thinned is gone.** `thin` completes when single events have gone from the middle of a stream, all of them or, after a crash, some.
 /// - **Failures.** After `full` the store goes on: it has stored nothing of that append, reads work, later appends may
 ///   succeed. After `failed` nothing is known: every later append fails with `failed`, and the server has to stop.
 public protocol LogStore: AnyObject, Sendable {
@@ -77,6 +78,13 @@ public protocol LogStore: AnyObject, Sendable {
     /// Does not block.
     func trim(_ stream: StreamID, upTo: SequenceNumber)
 
+    /// Lets single events go, with the notes in them, not those behind them: such as are not after ``thinnable(_:)``. Their numbers are
+    /// passed over by reads. May be done again.
+    func thin(_ stream: StreamID, removing events: [SequenceNumber], completion: @escaping LogCompletion)
+
+    /// Up to which event ``thin(_:removing:completion:)`` can let some go. Cheap.
+    func thinnable(_ stream: StreamID) -> SequenceNumber
+
     /// Makes durable what was appended, runs the completions, closes the files. Later calls fail with `closed`. Blocks.
     func close()
 }
@@ -92,8 +100,15 @@ extension LogStore {
         of stream: StreamID, after: SequenceNumber, limit: ReadLimit,
         _ take: (SequenceNumber, UnsafeRawBufferPointer) -> Void
     ) throws(StoreError) {
-        for record in try read(stream, after: after, limit: limit) where record.kind == .event {
-            record.payload.withUnsafeBytes { take(record.sequence, $0) }
+        var after = after
+        while true {
+            let records = try read(stream, after: after, limit: limit)
+            for record in records where record.kind == .event {
+                record.payload.withUnsafeBytes { take(record.sequence, $0) }
+            }
+            // Of events that have gone notes may be left, and nothing else in a page.
+            guard let last = records.last, !records.contains(where: { $0.kind == .event }) else { return }
+            after = last.sequence
         }
     }
 }

@@ -30,6 +30,31 @@ extension StreamMachine {
         return gained >= UInt64(writers.size) + min(kept, StreamRetention.fewBytes)
     }
 
+    /// Whether so many messages that can go by compaction are worth a note of all that the writers have done.
+    public func isWorthThinning(_ messages: Int) -> Bool { messages * 256 >= writers.size }
+
+    /// Has the records up to a message no longer needed for the writers, so that single messages up to there can go. Durable before
+    /// the first of them does.
+    public mutating func thin(upTo end: UInt64, at now: Timestamp) -> LogRecord {
+        precondition(end <= count, "messages are let go that are not there")
+        var trim = summary.trim ?? StreamTrim()
+        trim.thinning = max(trim.thinning, end)
+        trim.anchor = count
+        summary.trim = trim
+        return LogRecord(
+            kind: .note, sequence: SequenceNumber(count), at: now, payload: [],
+            note: StreamNote(writers: writers).encoded)
+    }
+
+    /// Notes that compaction is done up to a message, and how many it left.
+    public mutating func compacted(upTo end: UInt64, leaving kept: UInt64, at now: Timestamp) -> LogRecord {
+        var trim = summary.trim ?? StreamTrim()
+        trim.compacted = max(trim.compacted, end)
+        trim.clean = kept
+        summary.trim = trim
+        return LogRecord(kind: .note, sequence: SequenceNumber(count), at: now, payload: [])
+    }
+
     /// The stream after its records before the summary's anchor have gone: as the note there tells it, and what follows. `nil`
     /// where the note is not among the records.
     ///

@@ -35,6 +35,12 @@ public struct StreamTrim: Hashable, Sendable {
     /// The message behind which there is a note of all that the writers had done, for those who find the records before it gone.
     /// 0 where nothing was freed.
     public var anchor: UInt64 = 0
+    /// Up to here single messages may have gone by compaction, or are going.
+    public var thinning: UInt64 = 0
+    /// Up to here compaction is done.
+    public var compacted: UInt64 = 0
+    /// So many messages it left there.
+    public var clean: UInt64 = 0
 
     public init() {}
 }
@@ -46,7 +52,10 @@ public struct StreamTrimming: Sendable {
     public private(set) var oldest: Timestamp?
     private let retention: StreamRetention
     private let now: Timestamp
+    /// Behind which message to read on.
+    public private(set) var position: UInt64
     private let count: UInt64
+    private let isDense: Bool
     private var kept: UInt64
     /// More is for ever.
     private static let maximumSeconds: UInt64 = 1 << 53
@@ -54,26 +63,37 @@ public struct StreamTrimming: Sendable {
     /// - Parameters:
     ///   - count: How many messages are durable; later ones are not looked at.
     ///   - bytes: Those of all messages ever.
+    ///   - isDense: Whether none is missing.
     public init(
-        _ retention: StreamRetention, from trim: StreamTrim?, count: UInt64, bytes: UInt64, at now: Timestamp
+        _ retention: StreamRetention, from trim: StreamTrim?, count: UInt64, bytes: UInt64, at now: Timestamp,
+        isDense: Bool = true
     ) {
         self.retention = retention
         self.trim = trim ?? StreamTrim()
         self.count = count
         self.now = now
+        self.isDense = isDense
+        position = self.trim.first
         kept = bytes - min(bytes, self.trim.bytes)
     }
 
     /// Whether there is nothing more to look at.
-    public var isDone: Bool { oldest != nil || trim.first >= count }
+    public var isDone: Bool { oldest != nil || position >= count }
 
     /// Looks at the records that follow, up to the first that is kept. False when they do not follow.
     public mutating func look(at records: [LogRecord]) -> Bool {
-        for record in records where record.kind == .event && !isDone {
-            guard record.sequence.rawValue == trim.first + 1 else { return false }
+        for record in records where !isDone {
+            let number = record.sequence.rawValue
+            if record.kind == .note {
+                // Its message may have gone by compaction.
+                position = max(position, number)
+                continue
+            }
+            guard isDense ? number == position + 1 : number > position && number <= count else { return false }
+            position = number
             if isOver(record) {
                 let size = UInt64(record.payload.count)
-                trim.first += 1
+                trim.first = number
                 trim.bytes += size
                 kept -= min(size, kept)
             } else {

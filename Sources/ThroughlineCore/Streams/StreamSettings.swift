@@ -5,6 +5,11 @@ public struct StreamSettings: Hashable, Sendable {
     public var lifetime: StreamLifetime
     /// `nil`: all is kept.
     @Rare public var retention: StreamRetention?
+    /// `nil`: no message goes since there is a newer one.
+    @Rare public var compaction: StreamCompaction?
+
+    /// Whether no message ever goes.
+    public var isKeptWhole: Bool { retention == nil && compaction == nil }
 
     public static let defaultContentType = "application/octet-stream"
 
@@ -21,11 +26,12 @@ public struct StreamSettings: Hashable, Sendable {
 
     public init(
         contentType: String = defaultContentType, lifetime: StreamLifetime = .unlimited,
-        retention: StreamRetention? = nil
+        retention: StreamRetention? = nil, compaction: StreamCompaction? = nil
     ) {
         self.contentType = Self.shared(contentType)
         self.lifetime = lifetime
         self.retention = retention
+        self.compaction = compaction
     }
 
     /// How its bytes are kept and shown.

@@ -51,11 +51,18 @@ extension StreamSummary {
     private static let version: UInt64 = 1
     /// With retention behind the rest.
     private static let versionWithRetention: UInt64 = 2
+    /// With compaction, too.
+    private static let versionWithCompaction: UInt64 = 3
+
+    private var version: UInt64 {
+        if settings.compaction != nil { return Self.versionWithCompaction }
+        return settings.retention == nil ? Self.version : Self.versionWithRetention
+    }
 
     /// The bytes for the store.
     public var encoded: [UInt8] {
         var writer = StateWriter(capacity: 96 + path.value.utf8.count)
-        writer.number(settings.retention == nil ? Self.version : Self.versionWithRetention)
+        writer.number(version)
         writer.text(path.value)
         writer.text(settings.contentType)
         switch settings.lifetime {
@@ -71,7 +78,14 @@ extension StreamSummary {
         writer.optional(closing) { writer, closing in writer.optional(closing.producer) { $1.write(to: &$0) } }
         writer.number(isDeleted ? 1 : 0)
         writer.optional(fork) { $1.write(to: &$0) }
-        if let retention = settings.retention {
+        if let compaction = settings.compaction {
+            writer.list(compaction.members) { $0.text($1) }
+            writer.optional(settings.retention) { $1.write(to: &$0) }
+            writer.optional(trim) { writer, trim in
+                trim.write(to: &writer)
+                for number in [trim.thinning, trim.compacted, trim.clean] { writer.number(number) }
+            }
+        } else if let retention = settings.retention {
             retention.write(to: &writer)
             writer.optional(trim) { $1.write(to: &$0) }
         }
@@ -89,7 +103,7 @@ extension StreamSummary {
 
     private init(from reader: inout StateReader) throws(StateError) {
         let version = try reader.number()
-        guard version == Self.version || version == Self.versionWithRetention else { throw StateError() }
+        guard (Self.version...Self.versionWithCompaction).contains(version) else { throw StateError() }
         let path = StreamPath(unchecked: try reader.string())
         let contentType = try reader.string()
         let lifetime: StreamLifetime
@@ -108,9 +122,29 @@ extension StreamSummary {
         }
         isDeleted = try reader.number() == 1
         fork = try reader.optional { reader throws(StateError) in try StreamFork(from: &reader) }
-        guard version == Self.versionWithRetention else { return }
-        settings.retention = try StreamRetention(from: &reader)
-        trim = try reader.optional { reader throws(StateError) in try StreamTrim(from: &reader) }
+        switch version {
+        case Self.versionWithRetention:
+            settings.retention = try StreamRetention(from: &reader)
+            trim = try reader.optional { reader throws(StateError) in try StreamTrim(from: &reader) }
+        case Self.versionWithCompaction: try readCompaction(from: &reader)
+        default: break
+        }
+    }
+
+    private mutating func readCompaction(from reader: inout StateReader) throws(StateError) {
+        let count = try reader.number()
+        guard (1...UInt64(StreamCompaction.maximumMembers)).contains(count) else { throw StateError() }
+        var members: [String] = []
+        for _ in 0..<count { members.append(try reader.string()) }
+        settings.compaction = StreamCompaction(members: members)
+        settings.retention = try reader.optional { reader throws(StateError) in try StreamRetention(from: &reader) }
+        trim = try reader.optional { reader throws(StateError) in
+            var trim = try StreamTrim(from: &reader)
+            trim.thinning = try reader.number()
+            trim.compacted = try reader.number()
+            trim.clean = try reader.number()
+            return trim
+        }
     }
 }
 

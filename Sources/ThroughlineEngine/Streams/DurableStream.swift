@@ -51,7 +51,7 @@ public final class DurableStream: Sendable {
         state = Mutex(
             State(
                 phase: phase, summary: summary, durable: durable, touched: now,
-                keeping: summary.settings.retention == nil ? nil : StreamKeeping()))
+                keeping: summary.settings.isKeptWhole ? nil : StreamKeeping()))
     }
 
     /// What it is, as far as that is durable.

@@ -8,6 +8,7 @@ public struct StreamCreation: Sendable {
     public var contentType: String?
     public var lifetime: StreamLifetime
     public var retention: StreamRetention?
+    public var compaction: StreamCompaction?
     public var isClosed: Bool
     public var body: [UInt8]
     public var fork: Fork?
@@ -28,11 +29,12 @@ public struct StreamCreation: Sendable {
 
     public init(
         contentType: String? = nil, lifetime: StreamLifetime = .unlimited, retention: StreamRetention? = nil,
-        isClosed: Bool = false, body: [UInt8] = [], fork: Fork? = nil
+        compaction: StreamCompaction? = nil, isClosed: Bool = false, body: [UInt8] = [], fork: Fork? = nil
     ) {
         self.contentType = contentType
         self.lifetime = lifetime
         self.retention = retention
+        self.compaction = compaction
         self.isClosed = isClosed
         self.body = body
         self.fork = fork
@@ -98,7 +100,7 @@ extension StreamEngine {
             origin?.settings
             ?? StreamSettings(
                 contentType: creation.contentType ?? StreamSettings.defaultContentType, lifetime: creation.lifetime,
-                retention: creation.retention)
+                retention: creation.retention, compaction: creation.compaction)
         let summary = StreamSummary(path: path, settings: settings, created: now, fork: origin?.fork)
         var machine = StreamMachine(summary)
         var records: [LogRecord] = []
@@ -119,7 +121,7 @@ extension StreamEngine {
             if let other = shelf.streams[path], !other.isLeaving { return false }
             shelf.streams[path] = stream
             if settings.lifetime != .unlimited { shelf.mortal[ObjectIdentifier(stream)] = stream }
-            if settings.retention != nil { shelf.kept[ObjectIdentifier(stream)] = stream }
+            if !settings.isKeptWhole { shelf.kept[ObjectIdentifier(stream)] = stream }
             return true
         }
         guard isFree else {
@@ -218,20 +220,26 @@ extension StreamEngine {
                 throw Refusal(.tooMany, "Forks of forks go \(configuration.maximumForkDepth) deep at most.")
             }
         } catch { return completion(.failure(error)) }
+        let whole = form == .json ? asked.position + fork.beyond : asked.position
+        var thinned = StreamOffset.start
         let isHeld = source.state.withLock { state in
             guard state.phase == .live else { return false }
-            state.forks += 1
+            // What was compacted lacks messages for which there are newer ones behind the fork.
+            thinned = StreamOffset(source.base + (state.summary.trim?.thinning ?? 0))
+            if whole <= source.base || whole >= thinned.position { state.forks += 1 }
             return true
         }
         guard isHeld else { return resolve(fork, creation, then: completion) }
-        let whole = form == .json ? asked.position + fork.beyond : asked.position
+        if whole > source.base, whole < thinned.position {
+            return completion(.failure(Self.isGone(before: thinned)))
+        }
         let origin = Origin(
             source: source,
             fork: StreamFork(
                 source: source.id, sourcePath: fork.source, base: whole, asked: asked, askedBeyond: fork.beyond),
             settings: StreamSettings(
                 contentType: settings.contentType, lifetime: settings.lifetime.inherited(asking: creation.lifetime),
-                retention: creation.retention))
+                retention: creation.retention, compaction: creation.compaction))
         if form == .json || fork.beyond == 0 { return completion(.success(origin)) }
         cut(origin, at: fork.beyond, then: completion)
     }
@@ -273,7 +281,8 @@ extension StreamCreation {
         let type = contentType ?? source?.settings.contentType ?? StreamSettings.defaultContentType
         let lifetime = source?.settings.lifetime.inherited(asking: self.lifetime) ?? self.lifetime
         guard MediaType.isSame(type, summary.settings.contentType), lifetime == summary.settings.lifetime,
-            retention == summary.settings.retention, isClosed == (summary.closing != nil),
+            retention == summary.settings.retention, compaction == summary.settings.compaction,
+            isClosed == (summary.closing != nil),
             fork?.source == summary.fork?.sourcePath
         else { return false }
         guard let fork, let made = summary.fork else { return true }

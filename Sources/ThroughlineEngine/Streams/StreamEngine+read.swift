@@ -60,7 +60,10 @@ extension StreamEngine {
             if let page = page(of: stream, after: position, bytes: bytes, now) { return completion(.success(page)) }
             let limit = ReadLimit(bytes: bytes - bytes / 4, slack: bytes / 4)
             let result = readDurable(stream, after: position, limit: limit)
-            if case .success(let slice) = result { pages.keep(slice, of: stream, bytes: bytes, now) }
+            // What can be compacted changes.
+            if case .success(let slice) = result, !stream.mayCompact {
+                pages.keep(slice, of: stream, bytes: bytes, now)
+            }
             completion(result)
         }
     }
@@ -118,7 +121,7 @@ extension StreamEngine {
 /// The stored part of a stream that is being read: keeps to its limit, but takes at least one message.
 private struct StreamPage {
     let limit: ReadLimit
-    /// The place behind the last message.
+    /// The place behind the last message. Places before it may be empty since compaction.
     private(set) var position: UInt64
     var body: StreamBody
     private var count = 0

@@ -2,7 +2,7 @@ import Logging
 import Synchronization
 import ThroughlineCore
 
-/// How far a stream with retention has been looked at. Touched under the lock of its stream.
+/// How far a stream of which not all is kept has been looked at. Touched under the lock of its stream.
 final class StreamKeeping {
     /// Somebody looks at it, or lets go of something.
     var isUnderWay = false
@@ -10,6 +10,8 @@ final class StreamKeeping {
     var looked: UInt64?
     /// When the oldest message was written that is kept, as far as it has been seen.
     var oldest: Timestamp?
+    /// Up to which message compaction was tried last, and not worth while.
+    var tried: UInt64 = 0
 }
 
 extension DurableStream.State {
@@ -48,6 +50,7 @@ extension StreamEngine {
         let kept = shelf.withLock { Array($0.kept.values) }
         let due = kept.lazy.filter { stream in stream.state.withLock { $0.isDue(now) } }
         for stream in due.prefix(Self.looksAtOnce) { retain(stream) }
+        for stream in kept { compact(stream) }
     }
 
     /// Lets go of what a stream has over what it is to keep, on a thread for that.
@@ -60,7 +63,7 @@ extension StreamEngine {
         if isMine { pool.run(for: stream.id) { [self] in look(at: stream) } }
     }
 
-    private func rest(_ stream: DurableStream) { stream.state.withLock { $0.keeping?.isUnderWay = false } }
+    func rest(_ stream: DurableStream) { stream.state.withLock { $0.keeping?.isUnderWay = false } }
 
     /// Where a look begins. `nil` where the stream's machine is read from the store first, or the stream is none any more.
     private func beginLook(at stream: DurableStream) -> StreamTrimming? {
@@ -80,7 +83,7 @@ extension StreamEngine {
             }
             return StreamTrimming(
                 retention, from: machine.summary.trim, count: state.durable, bytes: machine.bytes,
-                at: environment.now())
+                at: environment.now(), isDense: state.summary.settings.compaction == nil)
         }
         if isWarmed { shelf.withLock { $0.warm[ObjectIdentifier(stream)] = stream } }
         return trimming
@@ -94,10 +97,10 @@ extension StreamEngine {
             while !trimming.isDone, bytes < Self.lookBytes {
                 let limit = ReadLimit(bytes: bytes == 0 ? 4 << 10 : Self.stepBytes)
                 let records = try store.read(
-                    stream.id, after: SequenceNumber(trimming.trim.first), limit: limit)
+                    stream.id, after: SequenceNumber(trimming.position), limit: limit)
                 bytes += records.reduce(1) { $0 + $1.payload.count + $1.note.count }
                 guard !records.isEmpty, trimming.look(at: records) else {
-                    throw .corrupt("after \(trimming.trim.first)")
+                    throw .corrupt("after \(trimming.position)")
                 }
             }
         } catch {
@@ -117,24 +120,47 @@ extension StreamEngine {
 
     /// Makes durable, and then shown, what was found.
     private func letGo(_ trimming: StreamTrimming, of stream: DurableStream) {
-        let isDecided = stream.state.withLock { state in
-            guard state.phase == .live, let hot = state.hot, hot.machine != nil else {
-                state.keeping?.isUnderWay = false
-                return false
-            }
-            guard let record = hot.machine?.trim(trimming.trim, at: environment.now()), let machine = hot.machine else {
-                return false
-            }
-            submit([record], of: stream, hot, summary: machine.summary, isDeferred: false) { [self] isDurable in
-                rest(stream)
-                guard isDurable else { return }
-                free(stream, machine.summary)
-                // There may be more, and what is kept now has not been looked at.
-                retain(stream)
-            }
-            return true
+        note(on: stream) { [self] machine in
+            machine.trim(trimming.trim, at: environment.now())
+        } then: { [self] summary in
+            rest(stream)
+            guard let summary else { return }
+            free(stream, summary)
+            // There may be more, and what is kept now has not been looked at.
+            retain(stream)
         }
-        if !isDecided { rest(stream) }
+    }
+
+    /// Adds a note to a stream that somebody has under way, with its new summary.
+    ///
+    /// - Parameters:
+    ///   - make: Makes the note, or none.
+    ///   - completion: Is given the summary once it is durable, `nil` where it is not or the stream is none any more.
+    func note(
+        on stream: DurableStream, _ make: @escaping @Sendable (inout StreamMachine) -> LogRecord?,
+        then completion: @escaping @Sendable (StreamSummary?) -> Void
+    ) {
+        var isWarmed = false
+        let isLeft = stream.state.withLock { state in
+            guard state.phase == .live else { return true }
+            let hot: HotStream
+            (hot, isWarmed) = state.warm()
+            guard var machine = hot.machine else {
+                let isFirst = hot.loading == nil
+                hot.loading = (hot.loading ?? []) + [{ [self] in note(on: stream, make, then: completion) }]
+                if isFirst { load(stream, hot, state.summary, durable: state.durable) { _ in completion(nil) } }
+                return false
+            }
+            guard let record = make(&machine) else { return true }
+            hot.machine = machine
+            submit([record], of: stream, hot, summary: machine.summary, isDeferred: false) {
+                [summary = machine.summary] in
+                completion($0 ? summary : nil)
+            }
+            return false
+        }
+        if isWarmed { shelf.withLock { $0.warm[ObjectIdentifier(stream)] = stream } }
+        if isLeft { completion(nil) }
     }
 
     /// Allows the store to give back the room of what was let go.

@@ -14,6 +14,8 @@ public final class StreamEngine: Sendable {
         var mortal: [ObjectIdentifier: DurableStream] = [:]
         /// The ones of which not all is kept.
         var kept: [ObjectIdentifier: DurableStream] = [:]
+        /// How many of them are being compacted.
+        var compactions = 0
         /// The ones with something in memory.
         var warm: [ObjectIdentifier: DurableStream] = [:]
         var subscriptions: [String: HeldSubscription] = [:]
@@ -106,7 +108,7 @@ public final class StreamEngine: Sendable {
         }
         if isDeleted, forks == 0 { return }
         let summary = stream.state.withLock { $0.summary }
-        if summary.settings.retention != nil {
+        if !summary.settings.isKeptWhole {
             if !isDeleted { shelf.withLock { $0.kept[ObjectIdentifier(stream)] = stream } }
             free(stream, summary)
         }

@@ -17,6 +17,7 @@ struct StreamFields: Sendable {
     var ifNoneMatch: String?
     var lastEventID: String?
     var authorization: String?
+    var compactionKey: String?
     var isForwardedSecurely = false
     /// The headers that say how much is kept, in lower case.
     private(set) var retention: [(name: String, value: String)] = []
@@ -41,6 +42,7 @@ struct StreamFields: Sendable {
         case 17 where name.isHeader("x-forwarded-proto"): isForwardedSecurely = value.isHeader("https")
         case 18 where name.isHeader("stream-forked-from"): set(\.forkedFrom, value, name)
         case 18 where name.isHeader("stream-fork-offset"): set(\.forkOffset, value, name)
+        case 21 where name.isHeader("stream-compaction-key"): set(\.compactionKey, value, name)
         case 22 where name.isHeader("stream-fork-sub-offset"): set(\.forkSubOffset, value, name)
         case 19... where name.isHeader(startingWith: StreamRetention.headerPrefix):
             retention.append((name.lowercased(), value))
@@ -69,7 +71,7 @@ extension StreamFields {
     func creation(_ body: [UInt8]) throws(Refusal) -> StreamCreationFields {
         StreamCreationFields(
             contentType: try mediaType(), lifetime: try lifetime(), retention: try StreamRetention(retention),
-            fork: try fork())
+            compaction: try StreamCompaction(compactionKey), fork: try fork())
     }
 
     /// The content type, if there is one; an empty one counts as none.
@@ -172,6 +174,7 @@ struct StreamCreationFields: Sendable {
     var contentType: String?
     var lifetime: StreamLifetime
     var retention: StreamRetention?
+    var compaction: StreamCompaction?
     var fork: StreamForkFields?
 }
 

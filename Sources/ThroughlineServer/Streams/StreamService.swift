@@ -76,8 +76,14 @@ struct StreamService: Sendable {
         _ path: StreamPath, _ request: StreamRequest, _ body: [UInt8], _ completion: @escaping Completion
     ) throws(Refusal) {
         let asked = try request.fields.creation(body)
+        if let compaction = asked.compaction {
+            // A fork has its source's type, if it names none.
+            let type = asked.contentType ?? (asked.fork == nil ? StreamSettings.defaultContentType : "application/json")
+            try compaction.check(form: StreamForm(contentType: type), asked.retention)
+        }
         let creation = StreamCreation(
             contentType: asked.contentType, lifetime: asked.lifetime, retention: asked.retention,
+            compaction: asked.compaction,
             isClosed: request.fields.isClosing, body: body,
             fork: asked.fork.map { .init(source: $0.source, offset: $0.offset, beyond: $0.beyond) })
         let location = request.origin + StreamTarget.root + request.target.rawPath
@@ -87,7 +93,7 @@ struct StreamService: Sendable {
             case .success(let created):
                 var reply = StreamReply(created.isNew ? 201 : 200, created.standing.headers)
                 if created.isNew { reply.headers.append(("location", location)) }
-                if created.standing.summary.settings.retention != nil {
+                if !created.standing.summary.settings.isKeptWhole {
                     reply.headers.append(("stream-extensions", created.standing.extensions))
                 }
                 completion(.whole(reply))
@@ -162,6 +168,9 @@ extension StreamStanding {
         case .until(let time): headers.append(("stream-expires-at", RFC3339.text(time)))
         }
         if let retention = summary.settings.retention { headers += retention.headers }
+        if let compaction = summary.settings.compaction {
+            headers.append((StreamCompaction.header, compaction.members.joined(separator: ",")))
+        }
         if summary.settings.retention != nil || earliest > .start {
             headers.append((StreamOffset.earliestHeader, earliest.description))
         }
@@ -171,8 +180,10 @@ extension StreamStanding {
 
     /// What the stream can beyond the protocol, as docs/durable-streams.md names it.
     var extensions: String {
-        let common = "if-match-v1, last-v1, until-now-v1, sse-id-v1, joined-sse-v1"
-        return summary.settings.retention == nil ? common : common + ", retention-v1"
+        var names = "if-match-v1, last-v1, until-now-v1, sse-id-v1, joined-sse-v1"
+        if summary.settings.retention != nil { names += ", retention-v1" }
+        if summary.settings.compaction != nil { names += ", compaction-v1" }
+        return names
     }
 }
 

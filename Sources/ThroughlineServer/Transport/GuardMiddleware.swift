@@ -63,7 +63,7 @@ struct GuardMiddleware<Context: RequestContext>: RouterMiddleware {
         if let origin { allow(origin, on: &response) }
         response.headers[.accessControlAllowMethods] = "GET, POST, PUT, PATCH, DELETE"
         response.headers[.accessControlAllowHeaders] =
-            "Authorization, Content-Type, If-Match, If-None-Match, Last-Event-ID, Producer-Epoch, Producer-Id, Producer-Seq, Run-Lease, Stream-Closed, Stream-Expires-At, Stream-Fork-Offset, Stream-Fork-Sub-Offset, Stream-Forked-From, Stream-Retention-Age, Stream-Retention-Bytes, Stream-Retention-Count, Stream-Seq, Stream-TTL, Throughline-Input, Throughline-Participant, Throughline-Session, Write-Seq"
+            "Authorization, Content-Type, If-Match, If-None-Match, Last-Event-ID, Producer-Epoch, Producer-Id, Producer-Seq, Run-Lease, Stream-Closed, Stream-Compaction-Key, Stream-Expires-At, Stream-Fork-Offset, Stream-Fork-Sub-Offset, Stream-Forked-From, Stream-Retention-Age, Stream-Retention-Bytes, Stream-Retention-Count, Stream-Seq, Stream-TTL, Throughline-Input, Throughline-Participant, Throughline-Session, Write-Seq"
         response.headers[.accessControlMaxAge] = "600"
         return response
     }

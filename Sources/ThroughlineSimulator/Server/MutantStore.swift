@@ -69,6 +69,12 @@ final class MutantStore: LogStore, @unchecked Sendable {
 
     func trim(_ stream: StreamID, upTo last: SequenceNumber) { inner.trim(stream, upTo: last) }
 
+    func thin(_ stream: StreamID, removing events: [SequenceNumber], completion: @escaping LogCompletion) {
+        inner.thin(stream, removing: events, completion: completion)
+    }
+
+    func thinnable(_ stream: StreamID) -> SequenceNumber { inner.thinnable(stream) }
+
     func close() { inner.close() }
 }
 

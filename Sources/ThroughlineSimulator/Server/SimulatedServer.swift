@@ -56,6 +56,7 @@ final class SimulatedServer {
         configuration.idleMilliseconds = 3_000
         // What is read is read from the disk.
         configuration.streamPageBytes = 0
+        configuration.streamCompactionMessages = 5
         configuration.session.commandMilliseconds = 4_000
         configuration.session.awaitedInputMilliseconds = 3_000
         configuration.session.batonMilliseconds = 2_500

@@ -6,6 +6,10 @@ final class StreamModel {
     let source: StreamModel?
     let base: Int
     let retention: StreamRetention?
+    /// Whether its messages have keys, of each of which the newest is kept.
+    let isCompacted: Bool
+    /// Places at which there is nothing any more.
+    private var empty: Set<Int> = []
     /// Messages that somebody has read, in their places; `nil` where one went before anybody saw it.
     var known: [String?] = []
     /// Where it began when it was read last.
@@ -21,19 +25,40 @@ final class StreamModel {
     var isDeletionAsked = false
     var isDeleted = false
 
-    init(path: String, source: StreamModel?, base: Int, retention: StreamRetention?) {
+    init(path: String, source: StreamModel?, base: Int, retention: StreamRetention?, isCompacted: Bool) {
         self.path = path
         self.source = source
         self.base = base
         self.retention = retention
+        self.isCompacted = isCompacted
         known = source.map { Array($0.known[..<base]) } ?? []
+        empty = source?.empty.filter { $0 < base } ?? []
     }
 
     /// Whether nothing of it is ever let go.
-    var isKeptWhole: Bool { retention == nil && source?.isKeptWhole != false }
+    var isKeptWhole: Bool { retention == nil && !isCompacted && source?.isKeptWhole != false }
+
+    /// A message that says something.
+    func message(_ text: String) -> String {
+        isJSON ? #"{"key":"\#(text.utf8.reduce(0) { $0 &+ $1 } % 5)","text":"\#(text)"}"# : text
+    }
+
+    var isJSON: Bool { isCompacted || source?.isJSON == true }
+    var contentType: String { isJSON ? "application/json" : "text/plain" }
+
+    static let compaction = StreamCompaction(members: ["key"])
+
+    /// What a message says, and of which key it is.
+    private func parts(_ message: String) -> (text: String, key: [UInt8]?) {
+        guard let value = try? JSONDocument.parse(Array(message.utf8)), value.kind == .object else {
+            return (message, nil)
+        }
+        let text = value.members.first { $0.name == "text" }?.value.string
+        return (text ?? message, Self.compaction.key(of: Array(message.utf8)))
+    }
 
     /// Compares with all of its messages as they were read, from the place where they begin.
-    func check(_ texts: [String], from begin: Int, isClosed: Bool, _ world: StreamSimulation) {
+    func check(_ texts: [String?], from begin: Int, isClosed: Bool, _ world: StreamSimulation) {
         func fail(_ reason: String) { world.fail("\(path): \(reason)") }
         guard begin >= earliest else { return fail("it began at \(earliest) and begins at \(begin) again") }
         if let reason = reasonAgainst(begin, texts.count) { return fail(reason) }
@@ -42,9 +67,16 @@ final class StreamModel {
         guard begin + texts.count >= known.count else { return fail("it has become shorter") }
         known += Array(repeating: nil, count: max(0, begin - known.count))
         for (index, text) in texts.enumerated() {
-            if begin + index == known.count { known.append(text) }
-            guard known[begin + index] == text else { return fail("what was read before has changed") }
+            let place = begin + index
+            if place == known.count { known.append(text) }
+            guard let text else {
+                if empty.insert(place).inserted { world.outcomes.superseded += 1 }
+                continue
+            }
+            if empty.contains(place) { return fail("\(text) is back") }
+            guard known[place] == text else { return fail("what was read before has changed") }
         }
+        if let lost = firstWithoutSuccessor(begin) { return fail("\(lost) has gone, and there is no newer one") }
         let own = known.dropFirst(base)
         let seen = own.compactMap { $0 }
         guard Set(seen).count == seen.count else { return fail("a message is there twice") }
@@ -64,11 +96,28 @@ final class StreamModel {
         return count < Int(retention.messages ?? 0) ? "\(count) are left, and \(retention) are kept" : nil
     }
 
+    /// A message that is missing though it is the newest of its key.
+    private func firstWithoutSuccessor(_ begin: Int) -> String? {
+        if !isCompacted, source?.isKeptWhole != false {
+            return empty.first { $0 >= begin }.map { "what was at \($0)" }
+        }
+        var newest: [[UInt8]: Int] = [:]
+        for (place, message) in known.enumerated() where message != nil && place >= base && isCompacted {
+            if let key = parts(message ?? "").key { newest[key] = place }
+        }
+        for place in empty where place >= max(begin, base) {
+            guard let message = known[place] else { continue }
+            let successor = parts(message).key.flatMap { newest[$0] }
+            if successor.map({ $0 > place }) != true { return message }
+        }
+        return nil
+    }
+
     private func firstOutOfOrder(_ own: ArraySlice<String?>) -> String? {
         var next: [Substring: Int] = [:]
         var isWhole = true
         for text in own {
-            guard let text else {
+            guard let text = text.map({ parts($0).text }) else {
                 isWhole = false
                 continue
             }

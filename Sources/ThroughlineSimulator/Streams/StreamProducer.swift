@@ -48,7 +48,7 @@ final class StreamProducer {
     }
 
     private func begin() {
-        let text = "\(id).\(epoch)/\(next)"
+        let text = model.message("\(id).\(epoch)/\(next)")
         let isClosing = world.random.chance(60)
         outstanding = Attempt(
             text: text, stamp: ProducerStamp(id: id, epoch: epoch, sequence: next), order: order.map(Self.digits),
@@ -75,7 +75,7 @@ final class StreamProducer {
         then: @escaping (Result<StreamWritten, Refusal>) -> Void
     ) -> Int? {
         let write = StreamWrite(
-            messages: [], contentType: "text/plain", producer: stamp, order: order, isClosing: closing)
+            messages: [], contentType: model.contentType, producer: stamp, order: order, isClosing: closing)
         let path = StreamPath(model.path)!
         return world.call(
             { streams, answer in streams.write(write, body: Array(text.utf8), to: path, then: answer) }, then: then)
@@ -147,7 +147,8 @@ final class StreamProducer {
         _ outcome: WritableKeyPath<StreamSimulation.Outcomes, Int>, _ stamp: ProducerStamp?, order: String? = nil,
         _ isRight: @escaping (StreamVerdict) -> Bool
     ) {
-        _ = write(text: "never", stamp: stamp, order: order, closing: false) { [self] result in
+        _ = write(text: model.isJSON ? "0" : "never", stamp: stamp, order: order, closing: false) {
+            [self] result in
             guard case .success(let written) = result else { return }
             if isRight(written.verdict) {
                 world.outcomes[keyPath: outcome] += 1
@@ -172,7 +173,9 @@ final class StreamMaking {
         let fork = model.source.map {
             StreamCreation.Fork(source: StreamPath($0.path)!, offset: StreamOffset(UInt64(model.base)), beyond: 0)
         }
-        let creation = StreamCreation(contentType: "text/plain", retention: model.retention, fork: fork)
+        let creation = StreamCreation(
+            contentType: model.contentType, retention: model.retention,
+            compaction: model.isCompacted ? StreamModel.compaction : nil, fork: fork)
         let path = StreamPath(model.path)!
         _ = world.call(
             { streams, answer in streams.create(path, creation, then: answer) }, then: { [self] in answered($0) })

@@ -35,6 +35,7 @@ package final class StreamSimulation {
         package var crashes = 0
         package var messages = 0
         package var trimmed = 0
+        package var superseded = 0
 
         package init() {}
 
@@ -42,7 +43,7 @@ package final class StreamSimulation {
             [
                 ("taken", taken), ("recognised", recognised), ("fenced", fenced), ("gaps", gaps),
                 ("regressed", regressed), ("closed", closed), ("forked", forked), ("deleted", deleted),
-                ("crashes", crashes), ("messages", messages), ("trimmed", trimmed),
+                ("crashes", crashes), ("messages", messages), ("trimmed", trimmed), ("superseded", superseded),
             ]
         }
     }
@@ -112,7 +113,11 @@ package final class StreamSimulation {
 
     private func newStream() {
         guard models.count < 6 else { return }
-        let model = StreamModel(path: "s\(models.count)", source: nil, base: 0, retention: someRetention())
+        let isCompacted = random.chance(3)
+        let model = StreamModel(
+            path: "s\(models.count)", source: nil, base: 0,
+            retention: isCompacted ? random.chance(3) ? StreamRetention(seconds: 9) : nil : someRetention(),
+            isCompacted: isCompacted)
         add(model)
         StreamMaking(model, self).send()
     }
@@ -121,7 +126,9 @@ package final class StreamSimulation {
         guard models.count < 9, let source = models.last(where: { $0.isMade && !$0.isDeletionAsked }) else { return }
         let base = source.earliest + random.below(source.known.count - source.earliest + 1)
         let model = StreamModel(
-            path: "s\(models.count)", source: source, base: base, retention: random.chance(2) ? nil : someRetention())
+            path: "s\(models.count)", source: source, base: base,
+            retention: random.chance(2) || source.isJSON ? nil : someRetention(),
+            isCompacted: source.isJSON && random.chance(2))
         add(model)
         StreamMaking(model, self).send()
     }
@@ -220,9 +227,9 @@ package final class StreamSimulation {
         }
     }
 
-    private func readAll(_ stream: DurableStream, _ server: SimulatedServer) -> (begin: Int, texts: [String])? {
+    private func readAll(_ stream: DurableStream, _ server: SimulatedServer) -> (begin: Int, texts: [String?])? {
         var begin = stream.status.earliest
-        var texts: [String] = []
+        var texts: [String?] = []
         var tail = stream.status.tail
         while true {
             let after = StreamOffset(begin.position + UInt64(texts.count))
@@ -238,11 +245,14 @@ package final class StreamSimulation {
                 texts = []
                 continue
             }
-            guard case .success(let slice) = read.value, slice.last == StreamOffset(after.position + 1) else {
+            guard case .success(let slice) = read.value, slice.last > after else {
                 fail("\(stream.status.summary.path) cannot be read after \(after): \(read.value.debugDescription)")
                 return nil
             }
-            texts.append(String(buffer: slice.body))
+            // Of what was passed over nothing is left.
+            texts += Array(repeating: nil, count: Int(slice.last.position - after.position) - 1)
+            let text = String(buffer: slice.body)
+            texts.append(stream.form == .json ? String(text.dropFirst().dropLast()) : text)
         }
         return (Int(begin.position), Array(texts.prefix(Int(tail.position - begin.position))))
     }

@@ -29,6 +29,8 @@ final class MoverInbox: Sendable {
         var untried = 0
         /// A segment has moved since: now it is their turn.
         var hasMovedSinceTrim = false
+        /// Streams that are being thinned, in turns.
+        var thinnings: [PendingThinning] = []
     }
 
     /// What the mover does next.
@@ -38,6 +40,7 @@ final class MoverInbox: Sendable {
         case finish([PendingErasure])
         case save([PendingCheckpoint])
         case trim([PendingTrim])
+        case thin(PendingThinning)
         case stop
     }
 
@@ -57,6 +60,22 @@ final class MoverInbox: Sendable {
 
     /// The same without waiting.
     func nextNow(moved: UInt64) -> Work? { monitor.withLock { $0.next(moved: moved) } }
+
+    /// Takes a stream that is to be thinned, or the rest of it. False when the store is closing.
+    func add(_ thinning: PendingThinning) -> Bool {
+        monitor.change { state in
+            if state.isClosing || state.isStopping { return false }
+            state.thinnings.append(thinning)
+            return true
+        }
+    }
+
+    func takeThinnings() -> [PendingThinning] {
+        monitor.withLock { state in
+            defer { state.thinnings = [] }
+            return state.thinnings
+        }
+    }
 
     /// The first sealed segment is done with.
     func removeFirst() {
@@ -118,7 +137,13 @@ extension MoverInbox.State {
         if !ready.isEmpty { return .finish(ready) }
         if mayCheckpoint { return .save(takeCheckpoints()) }
         if isStopping, erasures.isEmpty { return .stop }
-        if untried > 0, sealed.isEmpty || hasMovedSinceTrim { return .trim(takeTrims()) }
+        if sealed.isEmpty || hasMovedSinceTrim {
+            if untried > 0 { return .trim(takeTrims()) }
+            if !thinnings.isEmpty {
+                hasMovedSinceTrim = false
+                return .thin(thinnings.removeFirst())
+            }
+        }
         return sealed.first.map { .move($0) }
     }
 

@@ -85,6 +85,7 @@ final class SegmentMover: @unchecked Sendable {
             for erasure in erasures { queue.finish(.finished(erasure.stream, erasure.completion, .success(()))) }
         case .save(let checkpoints): save(checkpoints)
         case .trim(let trims): trim(trims)
+        case .thin(let thinning): thin(thinning)
         }
     }
 
@@ -110,6 +111,26 @@ final class SegmentMover: @unchecked Sendable {
         do {
             try archive.save(checkpoints.filter { index.status(of: $0.stream) != .erased })
         } catch { logger.warning("checkpoints could not be saved", metadata: ["error": "\(error)"]) }
+    }
+
+    /// Lets single events go, as many as fit in one step.
+    private func thin(_ thinning: PendingThinning) {
+        var thinning = thinning
+        do {
+            guard let moved = index.moved(of: thinning.stream) else { throw StoreError.erased }
+            guard thinning.events.last ?? 0 <= moved else { throw StoreError.failed("events that have not moved") }
+            let count = try archive.thin(
+                thinning.stream, removing: thinning.events[thinning.done...], maximumRows: Self.trimmedRows)
+            thinning.done += count
+            guard thinning.done == thinning.events.count else {
+                if !inbox.add(thinning) { thinning.completion(.failure(.closed)) }
+                return
+            }
+            thinning.completion(.success(()))
+        } catch {
+            logger.warning("records could not be let go", metadata: ["error": "\(error)"])
+            thinning.completion(.failure(StoreError(archive: error)))
+        }
     }
 
     private func move(_ segment: Segment) throws {
@@ -180,12 +201,17 @@ final class SegmentMover: @unchecked Sendable {
     }
 
     /// Closes the files that are left. After the thread has ended.
-    func close() { for segment in done { files.close(segment.file.descriptor) } }
+    func close() {
+        for thinning in inbox.takeThinnings() { thinning.completion(.failure(.closed)) }
+        closeFiles()
+    }
+
+    private func closeFiles() { for segment in done { files.close(segment.file.descriptor) } }
 }
 
 extension StreamIndex {
     /// Up to which event a stream is in SQLite; `nil` where nothing of it is to be changed.
-    fileprivate func moved(of stream: StreamID) -> UInt64? {
+    func moved(of stream: StreamID) -> UInt64? {
         state.withLock { state in
             guard let entry = state.entries[stream], entry.state == .live else { return nil }
             return entry.stretches.first?.before ?? entry.tail

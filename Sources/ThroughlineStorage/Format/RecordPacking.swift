@@ -112,11 +112,33 @@ extension RecordPacking {
     static func trim(
         _ bytes: UnsafeRawBufferPointer, from before: UInt64, upTo last: UInt64, into block: ByteBlock
     ) -> Bool {
+        sift(bytes, from: before, into: block) { kind, sequence in
+            kind == .note ? sequence >= last : sequence > last
+        }
+    }
+
+    /// Adds to a block the records that are left without some events, whose numbers are in order. False when the bytes are not packed
+    /// records.
+    static func thin(
+        _ bytes: UnsafeRawBufferPointer, from before: UInt64, _ events: ArraySlice<UInt64>, into block: ByteBlock
+    ) -> Bool {
+        var left = events
+        return sift(bytes, from: before, into: block) { kind, sequence in
+            if kind == .note { return true }
+            while let next = left.first, next < sequence { left.removeFirst() }
+            return left.first != sequence
+        }
+    }
+
+    /// Adds records to a block, with gaps in the place of the events that do not stay.
+    private static func sift(
+        _ bytes: UnsafeRawBufferPointer, from before: UInt64, into block: ByteBlock,
+        _ stays: (LogRecord.Kind, UInt64) -> Bool
+    ) -> Bool {
         var (sequence, gone) = (before, UInt64(0))
         let isRead = walk(bytes) { record in
             sequence &+= record.events
-            let isKept = record.kind == .note ? sequence >= last : record.kind == .event && sequence > last
-            guard isKept else {
+            guard let kind = record.kind, stays(kind, sequence) else {
                 gone &+= record.events
                 return
             }
@@ -176,7 +198,8 @@ struct RecordPage {
 
     /// Whether the next record in order goes into the page; counts it if so. The first event that does not fit ends the page.
     mutating func admits(_ kind: LogRecord.Kind, sequence: UInt64, bytes size: Int) -> Bool {
-        if sequence <= after { return false }
+        // Who wants payloads gets one, whatever notes are left of events that have gone.
+        if sequence <= after || kind == .note && take != nil { return false }
         if kind == .event, count > 0, count >= limit.records || bytes + size > limit.bytes + limit.slack {
             isFull = true
             return false

@@ -50,7 +50,8 @@ extension FuzzTarget {
     private static let names = [
         "Content-Type", "Stream-Closed", "Stream-TTL", "Stream-Expires-At", "Stream-Forked-From", "Stream-Fork-Offset",
         "Stream-Fork-Sub-Offset", "Stream-Seq", "Producer-Id", "Producer-Epoch", "Producer-Seq", "If-Match",
-        "Last-Event-ID",
+        "Last-Event-ID", "Stream-Retention-Age", "Stream-Retention-Bytes", "Stream-Retention-Count",
+        "Stream-Compaction-Key",
     ]
 
     private static func checkFields(_ input: inout FuzzInput) throws {
@@ -63,10 +64,15 @@ extension FuzzTarget {
         }
         _ = try refusable { () throws(Refusal) in try read.streamOrder() }
         _ = try refusable { () throws(Refusal) in try read.expectedTail() }
-        if let creation = try refusable({ () throws(Refusal) in try read.creation([]) }),
-            case .idle(let seconds) = creation.lifetime
-        {
+        guard let creation = try refusable({ () throws(Refusal) in try read.creation([]) }) else { return }
+        if case .idle(let seconds) = creation.lifetime {
             try require(String(seconds) == fields.ttl, "a time to live is another")
+        }
+        if let retention = creation.retention {
+            var again = StreamFields()
+            for (name, value) in retention.headers { again.take(name, value) }
+            let second = try refusable { [again] () throws(Refusal) in try again.creation([]) }
+            try require(!retention.headers.isEmpty && second?.retention == retention, "a retention is read as another")
         }
     }
 
