@@ -53,27 +53,50 @@ extension StreamEngine {
         then completion: @escaping @Sendable (Result<StreamSlice, Refusal>) -> Void
     ) {
         let now = environment.monotonic()
-        if let page = page(of: stream, after: position, bytes: bytes, now) { return completion(.success(page)) }
+        if let page = page(of: stream, after: position, bytes: bytes, now) {
+            completion(.success(page))
+            return readAhead(stream, behind: page, bytes: bytes, now)
+        }
         metrics.storedReads.increment()
         pool.run(for: stream.id) { [self] in
             // Who came before may have read the same.
-            if let page = page(of: stream, after: position, bytes: bytes, now) { return completion(.success(page)) }
-            let limit = ReadLimit(bytes: bytes - bytes / 4, slack: bytes / 4)
-            let result = readDurable(stream, after: position, limit: limit)
-            // What can be compacted changes.
-            if case .success(let slice) = result, !stream.mayCompact {
-                pages.keep(slice, of: stream, bytes: bytes, now)
-            }
+            let known = page(of: stream, after: position, bytes: bytes, now)
+            let result = known.map { .success($0) } ?? readPage(of: stream, after: position, bytes: bytes, now)
             completion(result)
+            if case .success(let slice) = result { readAhead(stream, behind: slice, bytes: bytes, now) }
         }
     }
 
-    /// What somebody has read a moment ago, unless it was let go since.
+    private func readPage(
+        of stream: DurableStream, after position: StreamOffset, bytes: Int, _ now: Int64, isAhead: Bool = false
+    ) -> Result<StreamSlice, Refusal> {
+        let limit = ReadLimit(bytes: bytes - bytes / 4, slack: bytes / 4)
+        let result = readDurable(stream, after: position, limit: limit)
+        // What can be compacted changes.
+        if case .success(let slice) = result, !stream.mayCompact {
+            pages.keep(slice, of: stream, bytes: bytes, now, isAhead: isAhead)
+        }
+        return result
+    }
+
+    /// Reads the next page while the reader takes this one, if it is not the last: who has not come to the end reads on.
+    private func readAhead(_ stream: DurableStream, behind slice: StreamSlice, bytes: Int, _ now: Int64) {
+        guard !slice.isAtTail, !stream.mayCompact, pages.wantsAhead(of: stream, after: slice.last, bytes: bytes)
+        else { return }
+        pool.run(for: stream.id) { [self] in
+            guard pages.wantsAhead(of: stream, after: slice.last, bytes: bytes) else { return }
+            _ = readPage(of: stream, after: slice.last, bytes: bytes, now, isAhead: true)
+        }
+    }
+
+    /// What somebody has read a moment ago, or was read ahead, if it is still all there is.
     private func page(
         of stream: DurableStream, after position: StreamOffset, bytes: Int, _ now: Int64
     ) -> StreamSlice? {
         guard let page = pages.page(of: stream, after: position, bytes: bytes, now) else { return nil }
-        return position < stream.earliest ? nil : page
+        if position < stream.earliest { return nil }
+        let standing = stream.status
+        return !page.isAtTail || page.last == standing.tail && page.isClosed == standing.isClosed ? page : nil
     }
 
     /// What is stored behind a position: first what a fork has from its source, then its own.

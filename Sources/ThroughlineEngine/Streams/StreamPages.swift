@@ -2,9 +2,10 @@ import NIOCore
 import Synchronization
 import ThroughlineCore
 
-/// The pages of streams that were read from the store last, so that of many who catch up only one reads.
+/// The pages of streams that were read from the store last, so that of many who catch up only one reads, and the ones that were read
+/// ahead of who reads on.
 ///
-/// A page that does not reach the stream's end never changes.
+/// A page that does not reach the stream's end never changes. One that did is only good as long as it does.
 final class StreamPages: Sendable {
     private struct Key: Hashable {
         var stream: ObjectIdentifier
@@ -19,15 +20,27 @@ final class StreamPages: Sendable {
         var slice: StreamSlice
         /// Milliseconds of the monotonic clock.
         var used: Int64
+        /// Nobody has asked for it yet.
+        var isAhead: Bool
     }
 
     private struct State {
         var pages: [Key: Page] = [:]
         var bytes = 0
+        var ahead = 0
 
         mutating func remove(_ key: Key) {
             guard let page = pages.removeValue(forKey: key) else { return }
             bytes -= page.slice.body.storageCapacity
+            if page.isAhead { ahead -= 1 }
+        }
+
+        mutating func take(_ key: Key, _ now: Int64) -> StreamSlice? {
+            guard let index = pages.index(forKey: key) else { return nil }
+            if pages.values[index].isAhead { ahead -= 1 }
+            pages.values[index].isAhead = false
+            pages.values[index].used = now
+            return pages.values[index].slice
         }
     }
 
@@ -35,21 +48,27 @@ final class StreamPages: Sendable {
     private let maximumBytes: Int
     /// However small they are.
     private static let maximumPages = 256
+    /// So many that nobody has asked for, at most: some have stopped reading.
+    private static let maximumAhead = 8
 
     init(maximumBytes: Int) { self.maximumBytes = maximumBytes }
 
     func page(of stream: DurableStream, after position: StreamOffset, bytes: Int, _ now: Int64) -> StreamSlice? {
         let key = Key(stream: ObjectIdentifier(stream), after: position, bytes: bytes)
-        return state.withLock { state in
-            state.pages[key]?.used = now
-            return state.pages[key]?.slice
-        }
+        return state.withLock { $0.take(key, now) }
     }
 
-    /// Keeps a page if it is one that stays as it is.
-    func keep(_ slice: StreamSlice, of stream: DurableStream, bytes: Int, _ now: Int64) {
+    /// Whether the page behind a position is worth reading before somebody asks for it.
+    func wantsAhead(of stream: DurableStream, after position: StreamOffset, bytes: Int) -> Bool {
+        let key = Key(stream: ObjectIdentifier(stream), after: position, bytes: bytes)
+        return bytes <= maximumBytes / 16
+            && state.withLock { $0.ahead < Self.maximumAhead && $0.pages[key] == nil }
+    }
+
+    /// Keeps a page if it is one that stays as it is, or one that a reader will ask for at once.
+    func keep(_ slice: StreamSlice, of stream: DurableStream, bytes: Int, _ now: Int64, isAhead: Bool = false) {
         let size = slice.body.storageCapacity
-        guard !slice.isAtTail, size <= maximumBytes / 4 else { return }
+        guard !slice.isAtTail || isAhead, size <= maximumBytes / 4 else { return }
         let key = Key(stream: ObjectIdentifier(stream), after: slice.after, bytes: bytes)
         state.withLock { state in
             state.remove(key)
@@ -58,8 +77,9 @@ final class StreamPages: Sendable {
             {
                 state.remove(oldest.key)
             }
-            state.pages[key] = Page(stream: stream, slice: slice, used: now)
+            state.pages[key] = Page(stream: stream, slice: slice, used: now, isAhead: isAhead)
             state.bytes += size
+            if isAhead { state.ahead += 1 }
         }
         // It may have gone meanwhile.
         if stream.state.withLock({ $0.phase == .gone }) { drop(stream) }

@@ -4,7 +4,7 @@ import ThroughlineEngine
 
 extension StreamService {
     /// Bytes of messages in one answer. A single larger message makes a larger answer.
-    static let chunkBytes = 1 << 20
+    static let chunkBytes = 2 << 20
 
     func read(
         _ path: StreamPath, _ request: StreamRequest, _ mailbox: Mailbox, _ completion: @escaping Completion

@@ -113,6 +113,8 @@ final class StoreFolder: Sendable {
             if hasLog || hasArchive && !files.exists(path + ".new") { throw StoreError.corrupt("\(path) is missing") }
             let identity = files.randomBytes(StoreIdentity.count)
             try StoreIdentity.writeDraft(identity, in: folder, files)
+            // An archive is never there without it.
+            try files.synchronizeDirectory(folder)
             return (identity, StoreFormat.version, true)
         } catch let error as StoreError { throw error } catch { throw StoreError(archive: error) }
     }
