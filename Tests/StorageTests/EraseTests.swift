@@ -102,4 +102,43 @@ private let other = StreamID("sessions/other")
         try eventually { try folder.files(containing: "0-xxx").isEmpty }
         second.close()
     }
+
+    @Test func `an erasure that a start finds unfinished is finished once the disk works again`() throws {
+        let folder = TemporaryFolder()
+        let isBroken = Mutex(false)
+        var configuration = StoreConfiguration.roomy
+        let real = FileSystem.real
+        configuration.fileSystem.read = { descriptor, buffer, offset throws(SystemCallError) in
+            if isBroken.withLock({ $0 }) { throw SystemCallError(call: "pread", code: EIO) }
+            return try real.read(descriptor, buffer, offset)
+        }
+        let store = try folder.open(configuration)
+        try store.fill(secret, count: 5)
+        isBroken.withLock { $0 = true }
+        store.erase(secret) { _ in }
+        store.close()
+        #expect(try !folder.files(containing: "0-xxx").isEmpty)
+        // All of it moves, and then zeroing fails a few times. Nobody waits for it, and nothing is written that would have it go on.
+        configuration = .roomy
+        let failures = Mutex(0)
+        configuration.fileSystem.write = { descriptor, bytes, offset throws(SystemCallError) in
+            var first: UInt8 = 0
+            let count = try withUnsafeMutableBytes(of: &first) { buffer throws(SystemCallError) in
+                try real.read(descriptor, buffer, offset)
+            }
+            let isZeroing = bytes.first == 0 && count == 1 && first != 0
+            let isFailing =
+                isZeroing
+                && failures.withLock {
+                    $0 += 1
+                    return $0 <= 3
+                }
+            if isFailing { throw SystemCallError(call: "pwrite", code: EIO) }
+            try real.write(descriptor, bytes, offset)
+        }
+        let second = try folder.open(configuration)
+        defer { second.close() }
+        try eventually { try folder.files(containing: "0-xxx").isEmpty }
+        #expect(failures.withLock { $0 > 3 })
+    }
 }

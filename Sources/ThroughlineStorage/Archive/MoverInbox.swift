@@ -53,13 +53,17 @@ final class MoverInbox: Sendable {
     /// The store is closing: what cannot be done now is given up.
     func hurry() { monitor.change { $0.isClosing = true } }
 
-    /// Waits for work. `moved` is the last commit that has moved.
-    func next(moved: UInt64) -> Work {
-        monitor.wait { $0.next(moved: moved) }
+    /// Waits for work.
+    ///
+    /// - Parameters:
+    ///   - moved: The last commit that has moved.
+    ///   - isUnsettled: What was moved last is not quite over: that is work too, whether or not anybody waits for it.
+    func next(moved: UInt64, isUnsettled: Bool) -> Work {
+        monitor.wait { $0.next(moved: moved, isUnsettled) }
     }
 
     /// The same without waiting.
-    func nextNow(moved: UInt64) -> Work? { monitor.withLock { $0.next(moved: moved) } }
+    func nextNow(moved: UInt64, isUnsettled: Bool) -> Work? { monitor.withLock { $0.next(moved: moved, isUnsettled) } }
 
     /// Takes a stream that is to be thinned, or the rest of it. False when the store is closing.
     func add(_ thinning: PendingThinning) -> Bool {
@@ -132,9 +136,9 @@ final class MoverInbox: Sendable {
 }
 
 extension MoverInbox.State {
-    fileprivate mutating func next(moved: UInt64) -> MoverInbox.Work? {
+    fileprivate mutating func next(moved: UInt64, _ isUnsettled: Bool) -> MoverInbox.Work? {
         let ready = erasures.filter { $0.commit <= moved }
-        if !ready.isEmpty { return .finish(ready) }
+        if !ready.isEmpty || isUnsettled && !isStopping { return .finish(ready) }
         if mayCheckpoint { return .save(takeCheckpoints()) }
         if isStopping, erasures.isEmpty { return .stop }
         if sealed.isEmpty || hasMovedSinceTrim {

@@ -19,6 +19,8 @@ final class SegmentMover: @unchecked Sendable {
     private var done: [Segment] = []
     /// Rows were deleted that still stand in SQLite's own log.
     private var mustTruncate = false
+    /// ``settle()`` has not come to its end.
+    private var isUnsettled = false
     private var failures = 0
     private let block = ByteBlock(capacity: 4096)
     /// Memory for a segment, which the next one needs again. That of an oversized one is given back.
@@ -42,7 +44,7 @@ final class SegmentMover: @unchecked Sendable {
     /// The body of the thread.
     func run() {
         while true {
-            let work = inbox.next(moved: moved)
+            let work = inbox.next(moved: moved, isUnsettled: isUnsettled)
             if case .stop = work { return }
             if let error = attempt(work) {
                 giveUp(inbox.pause(milliseconds: min(60_000, 100 << min(failures, 10))), error)
@@ -52,7 +54,7 @@ final class SegmentMover: @unchecked Sendable {
 
     /// The same for what there is to do now, without waiting. False when nothing could be done.
     func step() -> Bool {
-        guard let work = inbox.nextNow(moved: moved) else { return false }
+        guard let work = inbox.nextNow(moved: moved, isUnsettled: isUnsettled) else { return false }
         if case .stop = work { return false }
         guard let error = attempt(work) else { return true }
         return giveUp(inbox.pause(milliseconds: 0), error)
@@ -180,6 +182,7 @@ final class SegmentMover: @unchecked Sendable {
     /// Empties SQLite's log of what was deleted, gives back the files that no read needs any longer, and zeroes those that may
     /// hold what was erased.
     private func settle() throws {
+        isUnsettled = true
         if mustTruncate {
             try archive.truncateLog()
             mustTruncate = false
@@ -191,6 +194,7 @@ final class SegmentMover: @unchecked Sendable {
             done.removeFirst()
         }
         try pool.clean()
+        isUnsettled = false
     }
 
     /// False when there was nothing to give up.
