@@ -26,7 +26,7 @@ public final class StreamSlice: Sendable {
     public let isAtTail: Bool
     /// Whether the stream is closed, and this is its end.
     public let isClosed: Bool
-    private let encoded = Mutex<ByteBuffer?>(nil)
+    private let encoded = Mutex<(ending: String, bytes: ByteBuffer)?>(nil)
 
     init(after: StreamOffset, last: StreamOffset, body: ByteBuffer, isAtTail: Bool, isClosed: Bool) {
         self.after = after
@@ -36,13 +36,14 @@ public final class StreamSlice: Sendable {
         self.isClosed = isClosed && isAtTail
     }
 
-    /// The slice as server-sent events. Made once for all who follow the stream's end; what somebody catches up with is not kept.
-    public func encoded(_ encode: (StreamSlice) -> ByteBuffer) -> ByteBuffer {
+    /// The slice as server-sent events, with an ending that hardly ever differs. Made once for all who follow the stream's end; what
+    /// somebody catches up with is not kept.
+    public func encoded(ending: String, _ encode: (StreamSlice) -> ByteBuffer) -> ByteBuffer {
         guard isAtTail else { return encode(self) }
         return encoded.withLock { encoded in
-            if let encoded { return encoded }
+            if let encoded, encoded.ending == ending { return encoded.bytes }
             let buffer = encode(self)
-            encoded = buffer
+            encoded = (ending, buffer)
             return buffer
         }
     }

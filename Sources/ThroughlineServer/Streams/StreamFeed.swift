@@ -12,7 +12,8 @@ final class StreamFeed: EventFeed, @unchecked Sendable {
     private let mailbox: Mailbox
     private var position: StreamOffset
     private var listener: StreamListener?
-    private var cursor: String
+    /// Beyond what the client has said of its cursor, if that is ahead of time.
+    private let ahead: UInt64?
     private var hasSpoken = false
     private let fetched = Mutex(Fetched())
     /// Bytes of messages in one event.
@@ -34,7 +35,7 @@ final class StreamFeed: EventFeed, @unchecked Sendable {
         self.reading = reading
         self.mailbox = mailbox
         position = reading.from
-        cursor = StreamCursor.next(after: reading.cursor, now: service.engine.now)
+        ahead = StreamCursor.ahead(of: reading.cursor, now: service.engine.now)
     }
 
     func begin(_ onMore: @escaping @Sendable () -> Void) {
@@ -80,11 +81,21 @@ final class StreamFeed: EventFeed, @unchecked Sendable {
 
     private func step(_ slice: StreamSlice) -> FeedStep {
         position = slice.last
-        var buffer = slice.encoded { StreamEvents.data($0, form: reading.form) }
-        var control = control(at: slice.last, isUpToDate: slice.isAtTail, isClosed: slice.isClosed)
-        buffer.writeBuffer(&control)
+        let cursor = cursor
+        let buffer = slice.encoded(ending: cursor) { slice in
+            var buffer = StreamEvents.data(slice, form: reading.form)
+            var control = StreamEvents.control(
+                next: slice.last, cursor: slice.isClosed ? nil : cursor, isUpToDate: slice.isAtTail,
+                isClosed: slice.isClosed)
+            buffer.writeBuffer(&control)
+            return buffer
+        }
+        hasSpoken = true
         return slice.isClosed ? .end(buffer) : .events(buffer)
     }
+
+    /// The same for nearly all at one time, so that what follows an event is made once for all.
+    private var cursor: String { String(max(StreamCursor.current(service.engine.now), ahead ?? 0)) }
 
     private func control(at offset: StreamOffset, isUpToDate: Bool, isClosed: Bool) -> ByteBuffer {
         hasSpoken = true
