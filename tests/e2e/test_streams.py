@@ -7,6 +7,7 @@ import os
 import random
 import threading
 import time
+from urllib.parse import quote
 
 import pytest
 from client import Api, frames
@@ -345,6 +346,17 @@ def test_streams_are_listed(shared, path):
     assert [entry["stream_id"] for entry in rest["streams"]] == [f"{path}/4"] and not rest["has_more"]
     assert rest["streams"][0]["tail_offset"] == ZERO[:-1] + "1"
     assert streams.api.get("/v1/stream?limit=0").code == "field_invalid"
+    names = sorted(f"{path}/{name}" for name in ("é", "z", "a/b", "a", "a0", "Z", "10", "2", "0", "1", "2/1", "4"))
+    for name in sorted(names, key=hash):
+        streams.put(quote(name), b"x", TEXT)
+    seen, after = [], ""
+    while True:
+        page = streams.api.get(f"/v1/stream?prefix={path}/&limit=4{after}").ok(200).json
+        seen += [entry["stream_id"] for entry in page["streams"]]
+        if not page["has_more"]:
+            break
+        after = f"&after={quote(page['next_cursor'])}"
+    assert seen == sorted(names, key=str.encode)
 
 
 def test_a_session_is_a_stream(shared, path):

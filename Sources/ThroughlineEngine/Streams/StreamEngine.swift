@@ -194,27 +194,4 @@ extension StreamEngine {
     public static func isGone(before earliest: StreamOffset) -> Refusal {
         Refusal(.offsetGone, "What was there has been let go: the stream begins at \(earliest).")
     }
-
-    /// Paths with a prefix, in order, after a path: at most `limit`. Looks through all of them, on a thread for that.
-    public func list(
-        prefix: String, after: String?, limit: Int, then completion: @escaping @Sendable ([StreamStanding]) -> Void
-    ) {
-        pool.run { [self] in completion(list(prefix: prefix, after: after, limit: limit)) }
-    }
-
-    private func list(prefix: String, after: String?, limit: Int) -> [StreamStanding] {
-        let streams = shelf.withLock { shelf in
-            shelf.streams.filter { path, _ in
-                path.value.hasPrefix(prefix)
-                    && after.map { $0.utf8.lexicographicallyPrecedes(path.value.utf8) } ?? true
-            }
-        }
-        var standings: [StreamStanding] = []
-        let now = environment.time
-        for (_, stream) in streams.sorted(by: { $0.key < $1.key }) where standings.count < limit {
-            let isShown = stream.state.withLock { $0.phase == .live && !$0.isExpired(now) }
-            if isShown { standings.append(stream.status) }
-        }
-        return standings
-    }
 }
