@@ -106,7 +106,9 @@ import ThroughlineTestKit
             let path = random.pick(paths)
             let context: Comment = "seed \(seed), step \(step), \(path)"
             let (one, other) = (random.below(3), random.below(3))
-            let keyed = #"[{"k":\#(one),"v":\#(step)},{"v":\#(step),"k":\#(other)}]"#
+            // Each is worth a note of what the writers have done.
+            let keyed =
+                #"[{"k":\#(one),"v":\#(step),"p":"\#(padding)"},{"v":\#(step),"k":\#(other),"p":"\#(padding)"}]"#
             switch random.below(14) {
             case 0, 1:
                 let isJSON = random.chance(2)
@@ -191,6 +193,8 @@ import ThroughlineTestKit
         }
     }
 
+    private let padding = String(repeating: "x", count: 120)
+
     private static func someRetention(_ random: inout SeededRandom) -> StreamRetention? {
         switch random.below(6) {
         case 0: StreamRetention(messages: UInt64(1 + random.below(4)))
@@ -228,7 +232,12 @@ import ThroughlineTestKit
             if isJSON {
                 if offset + beyond > source.messages.count { return .refused(400) }
                 let base = offset + beyond
-                if base > source.base, base < source.base + source.thinning { return .refused(410) }
+                // What was compacted may be a source's source's.
+                var holder = source
+                while base <= holder.base, let next = holder.source.flatMap({ models[$0] ?? buried[$0] }) {
+                    holder = next
+                }
+                if base > holder.base, base < holder.base + holder.thinning { return .refused(410) }
                 model.messages = Array(source.messages[..<base])
                 model.superseded = source.superseded.filter { $0 < base }
             } else if beyond > 0 {
@@ -280,6 +289,42 @@ import ThroughlineTestKit
         return (try? StreamMessages.json(Array(body.utf8), mayBeEmpty: true)) ?? []
     }
 
+    @Test func `a fork of a fork does not begin where the first source was compacted`() async throws {
+        let bench = try StreamBench(InMemoryLogStore(), seed: 1)
+        let old = #"{"k":1,"p":"\#(padding)"}"#
+        let created = await bench.create(
+            "s", isJSON: true, body: "[\(old),2,\(old),4,5,\(old)]", closed: false, fork: nil,
+            compaction: StreamCompaction(members: ["k"]))
+        #expect(created == 201)
+        try await bench.keep()
+        #expect(try await bench.read("s", from: 0, bytes: 1_000).content == "2,4,5,\(old)")
+        func fork(_ path: String, of source: String, at offset: UInt64) async -> Int {
+            await bench.create(path, isJSON: true, body: "[7]", closed: false, fork: (source, offset, 0))
+        }
+        #expect(await fork("f", of: "s", at: 3) == 410)
+        #expect(await fork("f", of: "s", at: 6) == 201)
+        #expect(await fork("g", of: "f", at: 3) == 410)
+        #expect(await fork("g", of: "f", at: 0) == 201)
+        #expect(await fork("h", of: "f", at: 7) == 201)
+        #expect(await fork("i", of: "h", at: 5) == 410)
+        #expect(try await bench.read("h", from: 1, bytes: 1_000).content == "2,4,5,\(old),7,7")
+    }
+
+    @Test func `streams that are due are compacted one after the other, however many there are`() async throws {
+        let bench = try StreamBench(InMemoryLogStore(), seed: 1)
+        let old = #"{"k":1,"p":"\#(padding)"}"#
+        for number in 0..<40 {
+            let created = await bench.create(
+                "\(number)", isJSON: true, body: "[\(old),2,3,\(old)]", closed: false, fork: nil,
+                compaction: StreamCompaction(members: ["k"]))
+            #expect(created == 201)
+        }
+        try await bench.keep()
+        for number in 0..<40 {
+            #expect(try await bench.read("\(number)", from: 0, bytes: 1_000).content == "2,3,\(old)")
+        }
+    }
+
     @Test func `nothing is said before it is durable, and what is not durable is forgotten`() async throws {
         let store = HeldStore()
         let bench = try StreamBench(store, seed: 1)
@@ -328,6 +373,8 @@ struct StreamBench {
     init(_ store: any LogStore, seed: UInt64, checkpointBytes: Int = 300) throws {
         environment = TestEnvironment(seed: seed)
         var configuration = EngineConfiguration()
+        // What is let go is let go when the test says so.
+        configuration.tick = .hours(1)
         configuration.streamWindowBytes = 4
         configuration.streamCheckpointBytes = checkpointBytes
         configuration.streamCompactionMessages = 4

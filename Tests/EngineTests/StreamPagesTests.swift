@@ -67,13 +67,36 @@ import ThroughlineTestKit
             next.append((stream, try await page(of: stream, after: .start).last))
             if number < 8 {
                 try await bench.eventually {
-                    !engine.pages.wantsAhead(of: stream, after: next[number].position, bytes: bytes)
+                    !engine.pages.wantsAhead(of: stream, after: next[number].position, bytes: bytes, 0)
                 }
             }
         }
         // Eight wait for somebody: for the other two nothing is read. Once one is taken, there is room again.
-        #expect(!engine.pages.wantsAhead(of: next[9].stream, after: next[9].position, bytes: bytes))
+        #expect(!engine.pages.wantsAhead(of: next[9].stream, after: next[9].position, bytes: bytes, 0))
         #expect(isThere(next[0].stream, next[0].position) && !isThere(next[9].stream, next[9].position))
-        #expect(engine.pages.wantsAhead(of: next[9].stream, after: next[9].position, bytes: bytes))
+        #expect(engine.pages.wantsAhead(of: next[9].stream, after: next[9].position, bytes: bytes, 0))
+        // And when whoever it was read for does not come for two seconds.
+        _ = try await page(of: next[9].stream, after: .start)
+        let (stream, position) = next[8]
+        try await bench.eventually { !engine.pages.wantsAhead(of: stream, after: position, bytes: bytes, 0) }
+        let now = engine.environment.monotonic()
+        #expect(!engine.pages.wantsAhead(of: stream, after: position, bytes: bytes, now + 2_000))
+        #expect(engine.pages.wantsAhead(of: stream, after: position, bytes: bytes, now + 2_001))
+    }
+
+    @Test func `an event is made once for all, whatever follows it`() {
+        let slice = StreamSlice(
+            after: .start, last: StreamOffset(1), body: ByteBuffer(string: "x"), isAtTail: true, isClosed: false)
+        var events = 0
+        func encoded(_ ending: String) -> String {
+            let bytes = slice.encoded(
+                {
+                    events += 1
+                    return $0.body
+                }, endingBy: ending
+            ) { ByteBuffer(string: ending) }
+            return String(buffer: bytes)
+        }
+        #expect(["a", "b", "a", "c"].map(encoded) == ["xa", "xb", "xa", "xc"] && events == 1)
     }
 }

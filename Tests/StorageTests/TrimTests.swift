@@ -119,6 +119,18 @@ private let other = StreamID("streams/other")
         second.close()
     }
 
+    @Test func `an event goes whose gap takes as much room as it did`() throws {
+        let folder = TemporaryFolder()
+        let store = try folder.open()
+        let texts = [#"{"k":1}"#, #"{"k":10}"#, #"{"k":100}"#, #"{"k":10}"#]
+        try store.appendAndWait(.texts(texts, to: stream, expecting: 0)).get()
+        try store.fill(other, count: 60)
+        eventually { store.thinnable(stream) == SequenceNumber(4) }
+        try store.thinAndWait(stream, [SequenceNumber(2)]).get()
+        #expect(try left(store) == [1, 3, 4])
+        store.close()
+    }
+
     @Test func `many events in many rows go in many steps, and a crash leaves what stays`() throws {
         let folder = TemporaryFolder()
         let store = try folder.open()

@@ -589,6 +589,9 @@ def test_a_compaction_key_is_of_the_configuration(streams, path):
     for bad in ({**TEXT, "Stream-Compaction-Key": "key"}, {**COMPACTED, "Stream-Retention-Count": "9"},
                 *({**JSON, "Stream-Compaction-Key": names} for names in (",", "a,a", "a,b,c,d,e", "x" * 65))):
         assert streams.put(path + "/bad", None, bad).code == "header_invalid", bad
+    streams.put(path + "/text", b"x", TEXT).ok(201)
+    fork = {"Stream-Forked-From": f"/v1/stream/{path}/text", "Stream-Compaction-Key": "key"}
+    assert streams.put(path + "/bad", None, fork).code == "header_invalid"
 
 
 def test_only_the_newest_of_each_key_is_kept(tmp_path):
@@ -623,6 +626,8 @@ def test_only_the_newest_of_each_key_is_kept(tmp_path):
     fork = {**JSON, "Stream-Forked-From": "/v1/stream/c"}
     assert streams.put("early", None, {**fork, "Stream-Fork-Offset": offset(150)}).code == "offset_gone"
     streams.put("late", b'["own"]', fork).ok(201)
+    later = {**JSON, "Stream-Forked-From": "/v1/stream/late"}
+    assert streams.put("later", None, {**later, "Stream-Fork-Offset": offset(150)}).code == "offset_gone"
     assert streams.get("late").json == kept + ["own"]
     server.kill9()
     server.start()

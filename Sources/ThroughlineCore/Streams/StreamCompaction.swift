@@ -17,7 +17,8 @@ public struct StreamCompaction: Hashable, Sendable {
         let found = value.members
         var key: [UInt8] = []
         for name in members {
-            guard let member = found.first(where: { $0.name == name })?.value else { return nil }
+            // The last of those with the same name counts, as for those who read it.
+            guard let member = found.last(where: { $0.name == name })?.value else { return nil }
             let (mark, bytes): (UInt8, [UInt8])
             switch member.kind {
             case .string: (mark, bytes) = (1, member.textBytes ?? [])
@@ -38,6 +39,8 @@ public struct StreamCompaction: Hashable, Sendable {
 public struct StreamCompacting: Sendable {
     /// The numbers of the messages that can go.
     public private(set) var superseded: [SequenceNumber] = []
+    /// Bytes that they take, without what stands in their place.
+    public private(set) var bytes = 0
     /// How many stay.
     public private(set) var kept: UInt64 = 0
     /// It is over with this message: the ones behind it are looked at the next time.
@@ -50,6 +53,9 @@ public struct StreamCompacting: Sendable {
     private let first: UInt64
     private let maximumKeys: Int
     private let maximumMessages: Int
+    /// Bytes of keys that one look remembers.
+    private static let maximumKeyBytes = 16 << 20
+    private var keyBytes = 0
     private var newest: [[UInt8]: UInt64] = [:]
     private var isSifting = false
 
@@ -99,9 +105,12 @@ public struct StreamCompacting: Sendable {
 
     private mutating func note(_ number: UInt64, _ record: LogRecord) -> Bool {
         guard let key = compaction.key(of: record.payload) else { return true }
-        if newest[key] == nil, newest.count == maximumKeys {
-            end = number - 1
-            return false
+        if newest[key] == nil {
+            if newest.count == maximumKeys || keyBytes > Self.maximumKeyBytes {
+                end = number - 1
+                return false
+            }
+            keyBytes += key.count
         }
         newest[key] = number
         return true
@@ -111,6 +120,7 @@ public struct StreamCompacting: Sendable {
         if let key = compaction.key(of: record.payload), let last = newest[key], last > number {
             guard superseded.count < maximumMessages else { return false }
             superseded.append(record.sequence)
+            bytes += record.payload.count
         } else {
             kept += 1
         }

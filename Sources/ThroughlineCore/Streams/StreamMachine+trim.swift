@@ -30,8 +30,8 @@ extension StreamMachine {
         return gained >= UInt64(writers.size) + min(kept, StreamRetention.fewBytes)
     }
 
-    /// Whether so many messages that can go by compaction are worth a note of all that the writers have done.
-    public func isWorthThinning(_ messages: Int) -> Bool { messages * 256 >= writers.size }
+    /// Whether so many bytes of messages that can go by compaction are worth a note of all that the writers have done.
+    public func isWorthThinning(bytes: Int) -> Bool { bytes >= writers.size }
 
     /// Has the records up to a message no longer needed for the writers, so that single messages up to there can go. Durable before
     /// the first of them does.

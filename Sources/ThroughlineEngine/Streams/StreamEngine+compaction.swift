@@ -26,9 +26,25 @@ extension StreamEngine {
     private static let siftBytes = 16 << 20
     private static let stepBytes = 1 << 20
 
-    /// Compacts a stream, if it is due and no more than a few others are at it.
-    func compact(_ stream: DurableStream) {
-        guard stream.mayCompact, shelf.withLock({ $0.compactions < Self.compactionsAtOnce }) else { return }
+    /// Looks at these streams, or first at those that were not looked at yet, a few at once.
+    func compact(_ streams: [DurableStream]) {
+        shelf.withLock { if $0.toCompact.isEmpty { $0.toCompact = streams } }
+        compactNext()
+    }
+
+    private func compactNext() {
+        while let stream = shelf.withLock({ shelf -> DurableStream? in
+            guard shelf.compactions < Self.compactionsAtOnce, let next = shelf.toCompact.popLast() else { return nil }
+            shelf.compactions += 1
+            return next
+        }) {
+            if !compact(stream) { shelf.withLock { $0.compactions -= 1 } }
+        }
+    }
+
+    /// Compacts a stream if it is due; otherwise false.
+    private func compact(_ stream: DurableStream) -> Bool {
+        guard stream.mayCompact else { return false }
         let end = store.thinnable(stream.id).rawValue
         let compacting: StreamCompacting? = stream.state.withLock { state in
             let compacting = state.dueCompaction(
@@ -36,14 +52,21 @@ extension StreamEngine {
             if compacting != nil { state.keeping?.isUnderWay = true }
             return compacting
         }
-        guard let compacting else { return }
-        shelf.withLock { $0.compactions += 1 }
+        guard let compacting else { return false }
         pool.run(for: stream.id) { [self] in sift(stream, compacting) }
+        return true
     }
 
     private func end(_ stream: DurableStream) {
         shelf.withLock { $0.compactions -= 1 }
+        compactNext()
         rest(stream)
+    }
+
+    /// Nothing came of it: it is tried again when more has come.
+    private func giveUp(_ stream: DurableStream, _ found: StreamCompacting) {
+        stream.state.withLock { $0.keeping?.tried = found.end }
+        end(stream)
     }
 
     private func sift(_ stream: DurableStream, _ compacting: StreamCompacting) {
@@ -57,7 +80,7 @@ extension StreamEngine {
                 bytes += records.reduce(1) { $0 + $1.payload.count + $1.note.count }
             }
         } catch {
-            end(stream)
+            giveUp(stream, compacting)
             if error == .erased || error == .closed { return }
             return logger.error(
                 "a stream cannot be compacted", metadata: ["tl.stream.id": "\(stream.id)", "tl.reason": "\(error)"])
@@ -66,12 +89,11 @@ extension StreamEngine {
         if !found.isDone { return pool.run(for: stream.id) { [self] in sift(stream, found) } }
         if found.superseded.isEmpty { return finish(stream, found) }
         note(on: stream) { [self] machine in
-            guard machine.isWorthThinning(found.superseded.count) else { return nil }
+            guard machine.isWorthThinning(bytes: found.bytes) else { return nil }
             return machine.thin(upTo: found.end, at: environment.now())
         } then: { [self] summary in
             if summary != nil { return thin(stream, found) }
-            stream.state.withLock { $0.keeping?.tried = found.end }
-            end(stream)
+            giveUp(stream, found)
         }
     }
 
@@ -80,7 +102,7 @@ extension StreamEngine {
         // Who forks it from now on knows.
         guard stream.state.withLock({ $0.phase == .live && $0.forks == 0 }) else { return end(stream) }
         store.thin(stream.id, removing: found.superseded) { [self] result in
-            guard case .success = result else { return end(stream) }
+            guard case .success = result else { return giveUp(stream, found) }
             stream.state.withLock { state in
                 state.hot?.window.forget(upTo: SequenceNumber(found.end))
                 state.hot?.slice = nil

@@ -216,22 +216,29 @@ extension StreamEngine {
             guard form == .binary || form == .text || fork.beyond <= standing.tail.position - asked.position else {
                 throw Refusal(.offsetInvalid, "The source has no \(fork.beyond) messages beyond \(asked).")
             }
+            guard creation.compaction == nil || form == .json else {
+                throw Refusal(.headerInvalid, "Stream-Compaction-Key is for streams of application/json.")
+            }
             guard source.depth < configuration.maximumForkDepth else {
                 throw Refusal(.tooMany, "Forks of forks go \(configuration.maximumForkDepth) deep at most.")
             }
         } catch { return completion(.failure(error)) }
         let whole = form == .json ? asked.position + fork.beyond : asked.position
-        var thinned = StreamOffset.start
-        let isHeld = source.state.withLock { state in
-            guard state.phase == .live else { return false }
-            // What was compacted lacks messages for which there are newer ones behind the fork.
-            thinned = StreamOffset(source.base + (state.summary.trim?.thinning ?? 0))
-            if whole <= source.base || whole >= thinned.position { state.forks += 1 }
-            return true
+        // What was compacted lacks messages for which there are newer ones behind the fork. Of a stream that has forks, as the source's
+        // sources have, no more is compacted.
+        var holder = source
+        while whole <= holder.base, let next = holder.source { holder = next }
+        let above = holder === source ? nil : holder.state.withLock { holder.compacted(around: whole, $0) }
+        let (isHeld, own) = source.state.withLock { state -> (Bool, StreamOffset?) in
+            guard state.phase == .live else { return (false, nil) }
+            let own = source.compacted(around: whole, state)
+            if above == nil, own == nil { state.forks += 1 }
+            return (true, own)
         }
         guard isHeld else { return resolve(fork, creation, then: completion) }
-        if whole > source.base, whole < thinned.position {
-            return completion(.failure(Self.isGone(before: thinned)))
+        if let end = above ?? own {
+            return completion(
+                .failure(Refusal(.offsetGone, "That part was compacted. A fork begins at \(end) or behind it.")))
         }
         let origin = Origin(
             source: source,
@@ -272,6 +279,14 @@ extension StreamEngine {
     func letGo(of source: DurableStream) {
         source.state.withLock { $0.forks -= 1 }
         collect(source)
+    }
+}
+
+extension DurableStream {
+    /// The end of the part that was compacted or is being compacted, if a place is inside it.
+    fileprivate func compacted(around place: UInt64, _ state: State) -> StreamOffset? {
+        let end = base + (state.summary.trim?.thinning ?? 0)
+        return place > base && place < end ? StreamOffset(end) : nil
     }
 }
 

@@ -95,15 +95,17 @@ extension StreamEngine {
 
     /// Erases a deleted stream that no fork reads, and then perhaps its source.
     func collect(_ stream: DurableStream) {
-        let path: StreamPath? = stream.state.withLock { state in
-            guard state.phase == .deleted, state.forks == 0 else { return nil }
+        let (path, waiting): (StreamPath?, [@Sendable () -> Void]) = stream.state.withLock { state in
+            guard state.phase == .deleted, state.forks == 0 else { return (nil, []) }
             state.phase = .gone
-            state.hot = nil
-            return state.summary.path
+            defer { state.hot = nil }
+            return (state.summary.path, state.hot?.loading ?? [])
         }
         guard let path else { return }
         shelf.withLock { if $0.streams[path] === stream { $0.streams[path] = nil } }
         pages.drop(stream)
+        // Who waits for what the writers had done finds that there is no stream.
+        for body in waiting { body() }
         store.erase(stream.id) { [self] result in
             postman.beginCommit()
             if case .failure(let error) = result, error != .closed {

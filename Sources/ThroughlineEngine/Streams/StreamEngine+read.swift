@@ -73,7 +73,7 @@ extension StreamEngine {
         let limit = ReadLimit(bytes: bytes - bytes / 4, slack: bytes / 4)
         let result = readDurable(stream, after: position, limit: limit)
         // What can be compacted changes.
-        if case .success(let slice) = result, !stream.mayCompact {
+        if case .success(let slice) = result, slice.last > slice.after, !stream.mayCompact {
             pages.keep(slice, of: stream, bytes: bytes, now, isAhead: isAhead)
         }
         return result
@@ -81,10 +81,10 @@ extension StreamEngine {
 
     /// Reads the next page while the reader takes this one, if it is not the last: who has not come to the end reads on.
     private func readAhead(_ stream: DurableStream, behind slice: StreamSlice, bytes: Int, _ now: Int64) {
-        guard !slice.isAtTail, !stream.mayCompact, pages.wantsAhead(of: stream, after: slice.last, bytes: bytes)
+        guard !slice.isAtTail, !stream.mayCompact, pages.wantsAhead(of: stream, after: slice.last, bytes: bytes, now)
         else { return }
         pool.run(for: stream.id) { [self] in
-            guard pages.wantsAhead(of: stream, after: slice.last, bytes: bytes) else { return }
+            guard pages.wantsAhead(of: stream, after: slice.last, bytes: bytes, now) else { return }
             _ = readPage(of: stream, after: slice.last, bytes: bytes, now, isAhead: true)
         }
     }
@@ -129,7 +129,9 @@ extension StreamEngine {
             let border = min(stream.base, end)
             guard let source = stream.source else { throw .corrupt("the source of \(stream.id) is missing") }
             try read(source, upTo: border, into: &page)
-            if page.position < border { return }
+            if page.isFull { return }
+            // No message is left between the last one and the border.
+            page.skip(to: border)
         }
         while page.position < end, !page.isFull {
             let before = page.position
@@ -163,6 +165,8 @@ private struct StreamPage {
     var room: ReadLimit {
         ReadLimit(records: limit.records - count, bytes: max(1, limit.bytes - bytes), slack: limit.slack)
     }
+
+    mutating func skip(to place: UInt64) { position = max(position, place) }
 
     mutating func add(_ message: UnsafeRawBufferPointer, at place: UInt64, end: UInt64) {
         guard !isOver, place <= end else { return }

@@ -50,7 +50,7 @@ extension StreamEngine {
         let kept = shelf.withLock { Array($0.kept.values) }
         let due = kept.lazy.filter { stream in stream.state.withLock { $0.isDue(now) } }
         for stream in due.prefix(Self.looksAtOnce) { retain(stream) }
-        for stream in kept { compact(stream) }
+        compact(kept)
     }
 
     /// Lets go of what a stream has over what it is to keep, on a thread for that.

@@ -14,8 +14,9 @@ public final class StreamEngine: Sendable {
         var mortal: [ObjectIdentifier: DurableStream] = [:]
         /// The ones of which not all is kept.
         var kept: [ObjectIdentifier: DurableStream] = [:]
-        /// How many of them are being compacted.
+        /// How many of them are being compacted, and which are looked at next.
         var compactions = 0
+        var toCompact: [DurableStream] = []
         /// The ones with something in memory.
         var warm: [ObjectIdentifier: DurableStream] = [:]
         var subscriptions: [String: HeldSubscription] = [:]

@@ -35,6 +35,13 @@ final class StreamPages: Sendable {
             if page.isAhead { ahead -= 1 }
         }
 
+        /// Forgets a page that nobody has asked for in time. False when there is none.
+        mutating func removeAhead(before limit: Int64) -> Bool {
+            guard let old = pages.first(where: { $0.value.isAhead && $0.value.used < limit }) else { return false }
+            remove(old.key)
+            return true
+        }
+
         mutating func take(_ key: Key, _ now: Int64) -> StreamSlice? {
             guard let index = pages.index(forKey: key) else { return nil }
             if pages.values[index].isAhead { ahead -= 1 }
@@ -48,8 +55,10 @@ final class StreamPages: Sendable {
     private let maximumBytes: Int
     /// However small they are.
     private static let maximumPages = 256
-    /// So many that nobody has asked for, at most: some have stopped reading.
+    /// So many that nobody has asked for, at most.
     private static let maximumAhead = 8
+    /// Who was to read such a page has stopped reading, once it is so many milliseconds old.
+    private static let maximumAge: Int64 = 2_000
 
     init(maximumBytes: Int) { self.maximumBytes = maximumBytes }
 
@@ -59,10 +68,13 @@ final class StreamPages: Sendable {
     }
 
     /// Whether the page behind a position is worth reading before somebody asks for it.
-    func wantsAhead(of stream: DurableStream, after position: StreamOffset, bytes: Int) -> Bool {
+    func wantsAhead(of stream: DurableStream, after position: StreamOffset, bytes: Int, _ now: Int64) -> Bool {
+        guard bytes <= maximumBytes / 16 else { return false }
         let key = Key(stream: ObjectIdentifier(stream), after: position, bytes: bytes)
-        return bytes <= maximumBytes / 16
-            && state.withLock { $0.ahead < Self.maximumAhead && $0.pages[key] == nil }
+        return state.withLock { state in
+            state.pages[key] == nil
+                && (state.ahead < Self.maximumAhead || state.removeAhead(before: now - Self.maximumAge))
+        }
     }
 
     /// Keeps a page if it is one that stays as it is, or one that a reader will ask for at once.

@@ -26,7 +26,7 @@ public final class StreamSlice: Sendable {
     public let isAtTail: Bool
     /// Whether the stream is closed, and this is its end.
     public let isClosed: Bool
-    private let encoded = Mutex<(ending: String, bytes: ByteBuffer)?>(nil)
+    private let encoded = Mutex<(event: ByteBuffer, key: String, whole: ByteBuffer)?>(nil)
 
     init(after: StreamOffset, last: StreamOffset, body: ByteBuffer, isAtTail: Bool, isClosed: Bool) {
         self.after = after
@@ -36,16 +36,27 @@ public final class StreamSlice: Sendable {
         self.isClosed = isClosed && isAtTail
     }
 
-    /// The slice as server-sent events, with an ending that hardly ever differs. Made once for all who follow the stream's end; what
-    /// somebody catches up with is not kept.
-    public func encoded(ending: String, _ encode: (StreamSlice) -> ByteBuffer) -> ByteBuffer {
-        guard isAtTail else { return encode(self) }
-        return encoded.withLock { encoded in
-            if let encoded, encoded.ending == ending { return encoded.bytes }
-            let buffer = encode(self)
-            encoded = (ending, buffer)
-            return buffer
+    /// The slice as a server-sent event with another behind it, which hardly ever differs from one reader to the next. Made once for
+    /// all who follow the stream's end; what somebody catches up with is not kept.
+    ///
+    /// - Parameter key: The same for the same ending.
+    public func encoded(
+        _ event: (StreamSlice) -> ByteBuffer, endingBy key: String, _ ending: () -> ByteBuffer
+    ) -> ByteBuffer {
+        func complete(_ event: ByteBuffer) -> ByteBuffer {
+            var (whole, ending) = (event, ending())
+            whole.writeBuffer(&ending)
+            return whole
         }
+        guard isAtTail else { return complete(event(self)) }
+        let known = encoded.withLock { encoded in
+            if let encoded { return encoded }
+            let event = event(self)
+            let made = (event, key, complete(event))
+            encoded = made
+            return made
+        }
+        return known.key == key ? known.whole : complete(known.event)
     }
 }
 

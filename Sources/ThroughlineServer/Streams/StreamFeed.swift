@@ -82,13 +82,10 @@ final class StreamFeed: EventFeed, @unchecked Sendable {
     private func step(_ slice: StreamSlice) -> FeedStep {
         position = slice.last
         let cursor = cursor
-        let buffer = slice.encoded(ending: cursor) { slice in
-            var buffer = StreamEvents.data(slice, form: reading.form)
-            var control = StreamEvents.control(
+        let buffer = slice.encoded({ StreamEvents.data($0, form: reading.form) }, endingBy: cursor) {
+            StreamEvents.control(
                 next: slice.last, cursor: slice.isClosed ? nil : cursor, isUpToDate: slice.isAtTail,
                 isClosed: slice.isClosed)
-            buffer.writeBuffer(&control)
-            return buffer
         }
         hasSpoken = true
         return slice.isClosed ? .end(buffer) : .events(buffer)

@@ -72,7 +72,7 @@ struct GuardMiddleware<Context: RequestContext>: RouterMiddleware {
         response.headers[.accessControlAllowOrigin] = origin
         response.headers[.vary] = "Origin"
         response.headers[.accessControlExposeHeaders] =
-            "ETag, Location, Producer-Epoch, Producer-Expected-Seq, Producer-Received-Seq, Producer-Seq, Stream-Closed, Stream-Cursor, Stream-Earliest-Offset, Stream-Expires-At, Stream-Next-Offset, Stream-SSE-Data-Encoding, Stream-TTL, Stream-Up-To-Date, Throughline-Run, Throughline-Session"
+            "ETag, Location, Producer-Epoch, Producer-Expected-Seq, Producer-Received-Seq, Producer-Seq, Stream-Closed, Stream-Compaction-Key, Stream-Cursor, Stream-Earliest-Offset, Stream-Expires-At, Stream-Extensions, Stream-Next-Offset, Stream-Retention-Age, Stream-Retention-Bytes, Stream-Retention-Count, Stream-SSE-Data-Encoding, Stream-TTL, Stream-Up-To-Date, Throughline-Run, Throughline-Session"
     }
 }
 

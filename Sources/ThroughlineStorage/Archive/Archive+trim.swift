@@ -107,10 +107,10 @@ extension Archive {
         let block = ByteBlock(capacity: 64 << 10)
         let isChanged: Bool = try row.withUnsafeData(atIndex: 2) { data in
             try (data ?? .init()).withUnsafeBytes { bytes in
-                guard StretchRow.thin(bytes, last: last, events, into: block) else {
+                guard let gone = StretchRow.thin(bytes, last: last, events, into: block) else {
                     throw StoreError.corrupt("archive.sqlite, table stretches, row \(row[0] as Int64)")
                 }
-                return block.count != bytes.count
+                return gone > 0
             }
         }
         if isChanged { try replace(row[0], last: row[1], block, db) }

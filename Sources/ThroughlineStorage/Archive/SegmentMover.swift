@@ -129,6 +129,8 @@ final class SegmentMover: @unchecked Sendable {
                 return
             }
             thinning.completion(.success(()))
+        } catch StoreError.erased {
+            thinning.completion(.failure(.erased))
         } catch {
             logger.warning("records could not be let go", metadata: ["error": "\(error)"])
             thinning.completion(.failure(StoreError(archive: error)))

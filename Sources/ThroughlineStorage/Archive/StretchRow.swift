@@ -60,17 +60,19 @@ enum StretchRow {
         return before
     }
 
-    /// Makes a blob of what is left of one without some events, whose numbers are in order. False when the blob is damaged.
+    /// Makes a blob of what is left of one without some events, whose numbers are in order. Returns how many have gone; `nil` when the
+    /// blob is damaged.
     static func thin(
         _ bytes: UnsafeRawBufferPointer, last: UInt64, _ events: ArraySlice<UInt64>, into block: ByteBlock
-    ) -> Bool {
-        guard isIntact(bytes), bytes.get(UInt64.self, at: 16) == last else { return false }
+    ) -> Int? {
+        guard isIntact(bytes), bytes.get(UInt64.self, at: 16) == last else { return nil }
         let before = bytes.get(UInt64.self, at: 8)
         begin(block)
         let records = bytes.part(headerSize..<bytes.count)
-        guard RecordPacking.thin(records, from: before, events, into: block) else { return false }
+        var gone = 0
+        guard RecordPacking.thin(records, from: before, events, into: block, gone: &gone) else { return nil }
         seal(block, before: before, last: last)
-        return true
+        return gone
     }
 
     /// A blob with nothing in it but a gap, from the stream's beginning.

@@ -119,14 +119,19 @@ extension RecordPacking {
 
     /// Adds to a block the records that are left without some events, whose numbers are in order. False when the bytes are not packed
     /// records.
+    ///
+    /// - Parameter gone: How many have.
     static func thin(
-        _ bytes: UnsafeRawBufferPointer, from before: UInt64, _ events: ArraySlice<UInt64>, into block: ByteBlock
+        _ bytes: UnsafeRawBufferPointer, from before: UInt64, _ events: ArraySlice<UInt64>, into block: ByteBlock,
+        gone: inout Int
     ) -> Bool {
         var left = events
         return sift(bytes, from: before, into: block) { kind, sequence in
             if kind == .note { return true }
             while let next = left.first, next < sequence { left.removeFirst() }
-            return left.first != sequence
+            if left.first != sequence { return true }
+            gone += 1
+            return false
         }
     }
 

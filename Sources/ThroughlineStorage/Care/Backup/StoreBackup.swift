@@ -37,20 +37,11 @@ final class StoreBackup: @unchecked Sendable {
         self.index = index
         self.files = files
         self.storeTag = storeTag
-        // The log first: an archive that is newer than the log fits it, and an older one does not.
-        segments = index.pinSegments()
-        do {
-            snapshot = try archive.pool.makeSnapshot()
-            moved = try snapshot.read { db in
-                guard let row = try Row.fetchOne(db, sql: "SELECT moved, log FROM position") else {
-                    throw StoreError.corrupt("archive.sqlite, table position")
-                }
-                return (UInt64(bitPattern: row[0]), UInt64(bitPattern: row[1]))
-            }
-        } catch {
-            index.unpin(segments.map(\.segment))
-            throw error
-        }
+        var view: View?
+        for _ in 0..<10 where view == nil { view = try View(archive, index) }
+        // Each time more segments were written and moved than there are in a moment.
+        guard let view else { throw StoreError.failed("the log moves too fast for a backup. Try again") }
+        (segments, snapshot, moved) = (view.segments, view.snapshot, view.moved)
         lastCommit = moved.commit
         var begin: [UInt8] = []
         begin.append(BackupBlock.version)
@@ -59,6 +50,37 @@ final class StoreBackup: @unchecked Sendable {
         begin.append(moved.commit)
         begin.append(moved.log)
         put(.begin, begin)
+    }
+
+    /// SQLite at one moment, and the log with all that it says of what is in SQLite then.
+    private struct View {
+        let segments: [(segment: Segment, used: Int)]
+        let snapshot: DatabaseSnapshot
+        let moved: (commit: UInt64, log: UInt64)
+
+        /// `nil` where the log was too fast.
+        init?(_ archive: Archive, _ index: StreamIndex) throws {
+            // The log first: an archive that is newer than the log fits it, and an older one does not.
+            let pinned = index.pinSegments()
+            do {
+                snapshot = try archive.pool.makeSnapshot()
+                moved = try snapshot.read { db in
+                    guard let row = try Row.fetchOne(db, sql: "SELECT moved, log FROM position") else {
+                        throw StoreError.corrupt("archive.sqlite, table position")
+                    }
+                    return (UInt64(bitPattern: row[0]), UInt64(bitPattern: row[1]))
+                }
+            } catch {
+                index.unpin(pinned)
+                throw error
+            }
+            // And what came meanwhile: events may be missing from the archive since a note that is in no segment at the first look.
+            guard let segments = index.pinMore(pinned, movedLog: moved.log) else {
+                index.unpin(pinned)
+                return nil
+            }
+            self.segments = segments
+        }
     }
 
     /// The next bytes of the file; `nil` at its end. Blocks while it reads.
@@ -178,13 +200,25 @@ final class StoreBackup: @unchecked Sendable {
 }
 
 extension StreamIndex {
-    /// The segments with commits that have not moved, in order, and how much of each is durable now. They are kept until `unpin`.
-    fileprivate func pinSegments() -> [(segment: Segment, used: Int)] {
+    /// The segments with commits that have not moved, in order. They are kept until `unpin`.
+    fileprivate func pinSegments() -> [Segment] {
         state.withLock { state in
             let segments = state.segments.values.sorted { $0.logNumber < $1.logNumber }
             for segment in segments { segment.readers += 1 }
             state.reads += 1
-            return segments.map { ($0, $0.used) }
+            return segments
+        }
+    }
+
+    /// The same segments and those behind them, and how much of each is durable now. `nil` where one is missing between them.
+    fileprivate func pinMore(_ pinned: [Segment], movedLog: UInt64) -> [(segment: Segment, used: Int)]? {
+        state.withLock { state in
+            let last = max(pinned.last?.logNumber ?? 0, movedLog)
+            let more = state.segments.values.filter { $0.logNumber > pinned.last?.logNumber ?? 0 }
+                .sorted { $0.logNumber < $1.logNumber }
+            if let next = more.first, next.logNumber > last + 1 { return nil }
+            for segment in more { segment.readers += 1 }
+            return (pinned + more).map { ($0, $0.used) }
         }
     }
 
