@@ -6,7 +6,7 @@ import ThroughlineTestKit
 
 @testable import ThroughlineEngine
 
-@Suite(.timeLimit(.minutes(1))) struct `Sessions and their checkpoints` {
+@Suite(.timeLimit(.minutes(5))) struct `Sessions and their checkpoints` {
     private func counter(_ name: String, _ bench: EngineBench) -> Int {
         bench.engine.metrics.all.first { $0.name == name }?.value ?? -1
     }

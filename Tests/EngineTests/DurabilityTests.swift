@@ -4,7 +4,7 @@ import ThroughlineCore
 import ThroughlineEngine
 import ThroughlineTestKit
 
-@Suite(.timeLimit(.minutes(1))) struct `Decide, make durable, show` {
+@Suite(.timeLimit(.minutes(5))) struct `Decide, make durable, show` {
     /// Begins an operation and gives the place where its answer will be.
     private func begin(_ bench: EngineBench, _ operation: Operation) -> Pending<Answer> {
         let pending = Pending<Answer>()

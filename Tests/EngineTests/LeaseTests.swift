@@ -4,7 +4,7 @@ import ThroughlineCore
 import ThroughlineEngine
 import ThroughlineTestKit
 
-@Suite(.timeLimit(.minutes(1))) struct `Leases and commands` {
+@Suite(.timeLimit(.minutes(5))) struct `Leases and commands` {
     @Test func `a silent agent's run is lost when its lease is over, and not before`() async throws {
         let bench = try EngineBench(store: InMemoryLogStore())
         try await bench.create()

@@ -5,7 +5,7 @@ import ThroughlineTestKit
 
 @testable import ThroughlineEngine
 
-@Suite(.timeLimit(.minutes(2))) struct `Readers` {
+@Suite(.timeLimit(.minutes(5))) struct `Readers` {
     /// What a reader has put together: the text of each part, by the rule that bytes already held are dropped.
     private struct State: Equatable {
         var next: UInt64

@@ -9,7 +9,7 @@ import ThroughlineTestKit
 @testable import ThroughlineEngine
 
 /// Random operations on durable streams against a model that is a dictionary of arrays, with restarts in between.
-@Suite(.timeLimit(.minutes(2))) struct `Durable streams as a model` {
+@Suite(.timeLimit(.minutes(5))) struct `Durable streams as a model` {
     private struct Model {
         var messages: [[UInt8]] = []
         var isClosed = false

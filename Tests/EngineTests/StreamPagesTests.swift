@@ -6,7 +6,7 @@ import ThroughlineTestKit
 @testable import ThroughlineEngine
 
 /// Pages of streams in memory: those that were read, and those that a reader will want next.
-@Suite(.timeLimit(.minutes(1))) struct `Pages of streams` {
+@Suite(.timeLimit(.minutes(5))) struct `Pages of streams` {
     private let bytes = 64
     private let bench: StreamBench
     private var engine: StreamEngine { bench.engine.streams }

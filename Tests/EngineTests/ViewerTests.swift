@@ -4,7 +4,7 @@ import ThroughlineCore
 import ThroughlineEngine
 import ThroughlineTestKit
 
-@Suite(.timeLimit(.minutes(1))) struct `Who watches` {
+@Suite(.timeLimit(.minutes(5))) struct `Who watches` {
     private func bench(_ store: InMemoryLogStore, seed: UInt64 = 1) throws -> EngineBench {
         try EngineBench(store: store, seed: seed) { $0.presenceTick = .milliseconds(5) }
     }
