@@ -113,9 +113,8 @@ public final class Engine: Sendable {
         let tick = configuration.tick
         let leases = timers.scheduleRepeatedTask(initialDelay: tick, delay: tick) { [weak self] _ in self?.checkAlarms()
         }
-        let idle = timers.scheduleRepeatedTask(initialDelay: .seconds(5), delay: .seconds(5)) { [weak self] _ in
-            self?.tidy()
-        }
+        let rest = configuration.tidyTick
+        let idle = timers.scheduleRepeatedTask(initialDelay: rest, delay: rest) { [weak self] _ in self?.tidy() }
         let pace = configuration.presenceTick
         let presence = timers.scheduleRepeatedTask(initialDelay: pace, delay: pace) { [weak self] _ in
             self?.tellPresence()

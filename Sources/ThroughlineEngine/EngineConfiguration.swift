@@ -14,6 +14,8 @@ public struct EngineConfiguration: Sendable {
     public var idleMilliseconds: Int64 = 120_000
     /// How often leases are looked at.
     public var tick = TimeAmount.milliseconds(200)
+    /// How often it is looked for what nobody uses any more, or what is over.
+    public var tidyTick = TimeAmount.seconds(5)
     /// How often it is looked at who is there.
     public var presenceTick = TimeAmount.milliseconds(250)
     /// Threads that read from the store.

@@ -83,7 +83,7 @@ import ThroughlineTestKit
 
     @Test func `a session whose turn did not come while it was written gets its checkpoint afterwards`() async throws {
         let store = CountingStore()
-        let bench = try EngineBench(store: store)
+        let bench = try EngineBench(store: store) { $0.tidyTick = .hours(1) }
         bench.engine.nextCheckpoint.store(.max, ordering: .relaxed)
         _ = try await fill(bench, appends: 1_100)
         #expect(store.checkpoint(of: StreamID(bench.session)) == nil)

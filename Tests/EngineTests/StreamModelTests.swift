@@ -374,7 +374,7 @@ struct StreamBench {
         environment = TestEnvironment(seed: seed)
         var configuration = EngineConfiguration()
         // What is let go is let go when the test says so.
-        configuration.tick = .hours(1)
+        configuration.tidyTick = .hours(1)
         configuration.streamWindowBytes = 4
         configuration.streamCheckpointBytes = checkpointBytes
         configuration.streamCompactionMessages = 4

@@ -38,10 +38,13 @@ final class StreamModel {
     /// Whether nothing of it is ever let go.
     var isKeptWhole: Bool { retention == nil && !isCompacted && source?.isKeptWhole != false }
 
-    /// A message that says something.
+    /// A message that says something. With a key it is so long that a few are worth a note of what the writers have done.
     func message(_ text: String) -> String {
-        isJSON ? #"{"key":"\#(text.utf8.reduce(0) { $0 &+ $1 } % 5)","text":"\#(text)"}"# : text
+        let key = text.utf8.reduce(0) { $0 &+ $1 } % 2
+        return isJSON ? #"{"key":"\#(key)","text":"\#(text)","more":"\#(Self.more)"}"# : text
     }
+
+    private static let more = String(repeating: "x", count: 60)
 
     var isJSON: Bool { isCompacted || source?.isJSON == true }
     var contentType: String { isJSON ? "application/json" : "text/plain" }

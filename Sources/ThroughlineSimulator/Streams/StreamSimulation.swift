@@ -101,11 +101,11 @@ package final class StreamSimulation {
         case 36..<39: _ = server.store.stepPool()
         case 39..<48: server.stepRead()
         case 48..<52: server.runTimers()
-        case 52..<53: clock.advance(microseconds: 5_000_000)
-        case 53..<55: newStream()
-        case 55..<56: forkSome()
-        case 56..<57: if models.count > 3, random.chance(3) { StreamDeletion(random.pick(models), self).send() }
-        case 57..<94: if !producers.isEmpty { random.pick(producers).act() }
+        case 52..<54: clock.advance(microseconds: 5_000_000)
+        case 54..<56: newStream()
+        case 56..<57: forkSome()
+        case 57..<58: if models.count > 3, random.chance(3) { StreamDeletion(random.pick(models), self).send() }
+        case 58..<94: if !producers.isEmpty { random.pick(producers).act() }
         case 94..<96: audit()
         default: disk.plan.crash = (random.below(12), random.chance(3) ? .kill : .powerLoss)
         }
@@ -113,7 +113,7 @@ package final class StreamSimulation {
 
     private func newStream() {
         guard models.count < 6 else { return }
-        let isCompacted = random.chance(3)
+        let isCompacted = random.chance(2)
         let model = StreamModel(
             path: "s\(models.count)", source: nil, base: 0,
             retention: isCompacted ? random.chance(3) ? StreamRetention(seconds: 9) : nil : someRetention(),
