@@ -93,8 +93,7 @@ import ThroughlineTestKit
                 {
                     events += 1
                     return $0.body
-                }, endingBy: ending
-            ) { ByteBuffer(string: ending) }
+                }, ending: { ByteBuffer(string: ending) }, key: ending)
             return String(buffer: bytes)
         }
         #expect(["a", "b", "a", "c"].map(encoded) == ["xa", "xb", "xa", "xc"] && events == 1)

@@ -41,7 +41,7 @@ public final class StreamSlice: Sendable {
     ///
     /// - Parameter key: The same for the same ending.
     public func encoded(
-        _ event: (StreamSlice) -> ByteBuffer, endingBy key: String, _ ending: () -> ByteBuffer
+        _ event: (StreamSlice) -> ByteBuffer, ending: () -> ByteBuffer, key: String
     ) -> ByteBuffer {
         func complete(_ event: ByteBuffer) -> ByteBuffer {
             var (whole, ending) = (event, ending())

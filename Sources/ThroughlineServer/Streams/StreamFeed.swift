@@ -82,11 +82,13 @@ final class StreamFeed: EventFeed, @unchecked Sendable {
     private func step(_ slice: StreamSlice) -> FeedStep {
         position = slice.last
         let cursor = cursor
-        let buffer = slice.encoded({ StreamEvents.data($0, form: reading.form) }, endingBy: cursor) {
-            StreamEvents.control(
-                next: slice.last, cursor: slice.isClosed ? nil : cursor, isUpToDate: slice.isAtTail,
-                isClosed: slice.isClosed)
-        }
+        let buffer = slice.encoded(
+            { StreamEvents.data($0, form: reading.form) },
+            ending: {
+                StreamEvents.control(
+                    next: slice.last, cursor: slice.isClosed ? nil : cursor, isUpToDate: slice.isAtTail,
+                    isClosed: slice.isClosed)
+            }, key: cursor)
         hasSpoken = true
         return slice.isClosed ? .end(buffer) : .events(buffer)
     }
