@@ -8,6 +8,23 @@ import ThroughlineTestKit
 private let secret = StreamID("sessions/secret")
 private let other = StreamID("sessions/other")
 
+/// A disk from which nothing can be read any more once it has failed.
+private final class BreakableDisk: Sendable {
+    private let isBroken = Mutex(false)
+
+    func fail() { isBroken.withLock { $0 = true } }
+
+    var configuration: StoreConfiguration {
+        var configuration = StoreConfiguration.roomy
+        let real = FileSystem.real
+        configuration.fileSystem.read = { [self] descriptor, buffer, offset throws(SystemCallError) in
+            if isBroken.withLock({ $0 }) { throw SystemCallError(call: "pread", code: EIO) }
+            return try real.read(descriptor, buffer, offset)
+        }
+        return configuration
+    }
+}
+
 @Suite struct EraseTests {
     @Test(arguments: [StoreConfiguration.tiny, .roomy])
     func `no byte of an erased stream is left in any file`(_ configuration: StoreConfiguration) throws {
@@ -83,16 +100,10 @@ private let other = StreamID("sessions/other")
 
     @Test(.timeLimit(.minutes(1))) func `an erasure that cannot be finished fails when the store closes`() throws {
         let folder = TemporaryFolder()
-        let isBroken = Mutex(false)
-        var configuration = StoreConfiguration.roomy
-        let real = FileSystem.real
-        configuration.fileSystem.read = { descriptor, buffer, offset throws(SystemCallError) in
-            if isBroken.withLock({ $0 }) { throw SystemCallError(call: "pread", code: EIO) }
-            return try real.read(descriptor, buffer, offset)
-        }
-        let store = try folder.open(configuration)
+        let disk = BreakableDisk()
+        let store = try folder.open(disk.configuration)
         try store.fill(secret, count: 5)
-        isBroken.withLock { $0 = true }
+        disk.fail()
         let results = Mutex<[StoreError?]>([])
         store.erase(secret) { result in results.withLock { $0.append(result.storeError) } }
         store.close()
@@ -105,21 +116,16 @@ private let other = StreamID("sessions/other")
 
     @Test func `an erasure that a start finds unfinished is finished once the disk works again`() throws {
         let folder = TemporaryFolder()
-        let isBroken = Mutex(false)
-        var configuration = StoreConfiguration.roomy
-        let real = FileSystem.real
-        configuration.fileSystem.read = { descriptor, buffer, offset throws(SystemCallError) in
-            if isBroken.withLock({ $0 }) { throw SystemCallError(call: "pread", code: EIO) }
-            return try real.read(descriptor, buffer, offset)
-        }
-        let store = try folder.open(configuration)
+        let disk = BreakableDisk()
+        let store = try folder.open(disk.configuration)
         try store.fill(secret, count: 5)
-        isBroken.withLock { $0 = true }
+        disk.fail()
         store.erase(secret) { _ in }
         store.close()
         #expect(try !folder.files(containing: "0-xxx").isEmpty)
         // All of it moves, and then zeroing fails a few times. Nobody waits for it, and nothing is written that would have it go on.
-        configuration = .roomy
+        var configuration = StoreConfiguration.roomy
+        let real = FileSystem.real
         let failures = Mutex(0)
         configuration.fileSystem.write = { descriptor, bytes, offset throws(SystemCallError) in
             var first: UInt8 = 0
